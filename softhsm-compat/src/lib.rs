@@ -1,0 +1,1 @@
+//! Reads SoftHSM2 stores and compares the two tokens.

@@ -1,0 +1,23 @@
+//! Strongroom: a software HSM. Applications load this library as their PKCS#11 module; their keys live in
+//! another process, sealed on disk, and never enter the application.
+//!
+//! The layers, each of which knows only those above it in this list:
+//!
+//! * [`error`], [`secret`], [`ck`]: outcomes, bytes that wipe themselves, the numbers of the standard
+//! * [`wire`]: values without pointers, and how they become frames
+//! * [`object`]: attributes and their rules
+//! * [`crypto`]: primitives; which crate serves which is decided there only
+//! * [`mechanism`]: one row and one file a mechanism
+//! * [`store`]: the sealed log and its index
+//! * [`call`]: every call, a row each; its client and its server
+//! * [`engine`]: what a token is: slots, sessions, login, operations
+
+pub mod call;
+pub mod ck;
+pub mod config;
+pub mod error;
+pub mod mechanism;
+pub mod object;
+pub mod secret;
+pub mod store;
+pub mod wire;
