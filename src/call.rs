@@ -25,6 +25,19 @@ pub trait Transport {
     fn exchange<T>(&self, request: &Writer, read: impl FnOnce(&[u8]) -> Result<T>) -> Result<T>;
 }
 
+/// One application at the token: its sessions, its handles, its logins. Dropping the last reference forgets them.
+pub trait Application: Calls + Send + Sync {
+    /// The application that a forked child of this one is: its own copy of sessions, session objects, logins and
+    /// operations under the same handles. New handles are larger than `after`.
+    fn fork(&self, after: u64) -> std::sync::Arc<dyn Application>;
+}
+
+/// Where applications come from: the engine.
+pub trait Host: Send + Sync {
+    /// A new application. Its handles are larger than `after`, so that none that an earlier vault gave is one of its own.
+    fn enter(&self, after: u64) -> std::sync::Arc<dyn Application>;
+}
+
 /// The token at the other end of a [`Transport`].
 pub struct Remote<T>(pub T);
 

@@ -58,3 +58,26 @@ impl Config {
         toml::from_str(text).map_err(|error| Code::GeneralError.because(format!("strongroom.toml: {error}")))
     }
 }
+
+/// A home: the directory that holds configuration, store, journal and socket, and what its configuration says.
+#[derive(Clone, Debug)]
+pub struct Home {
+    /// The directory, absolute.
+    pub directory: PathBuf,
+    /// Its configuration (all defaults where there is no file).
+    pub config: Config,
+}
+
+impl Home {
+    /// The home of this process: `STRONGROOM_HOME`, else what the user's or the system's configuration says,
+    /// else the user's data directory.
+    pub fn find() -> Result<Home> {
+        todo!()
+    }
+
+    /// The home in a given directory.
+    pub fn at(directory: PathBuf) -> Result<Home> {
+        let _ = directory;
+        todo!()
+    }
+}

@@ -14,6 +14,7 @@
 
 pub mod call;
 pub mod ck;
+pub mod client;
 pub mod config;
 pub mod error;
 pub mod mechanism;
