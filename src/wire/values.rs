@@ -346,3 +346,32 @@ impl<'a> Wire<'a> for Vec<String> {
         take_list(from)
     }
 }
+
+/// Templates written by hand: by the administrator's commands and the tests.
+impl Template {
+    /// An empty template.
+    pub fn new() -> Template {
+        Template::default()
+    }
+
+    /// With a boolean.
+    pub fn flag(self, kind: u64, value: bool) -> Template {
+        self.bytes(kind, &[u8::from(value)])
+    }
+
+    /// With a number.
+    pub fn number(self, kind: u64, value: u64) -> Template {
+        self.bytes(kind, &value.to_le_bytes())
+    }
+
+    /// With a byte string.
+    pub fn bytes(self, kind: u64, value: &[u8]) -> Template {
+        self.with(kind, Raw::Bytes(Zeroizing::new(value.to_vec())))
+    }
+
+    /// With any value.
+    pub fn with(mut self, kind: u64, value: Raw) -> Template {
+        self.0.push(Attribute { kind, value });
+        self
+    }
+}
