@@ -30,6 +30,17 @@ pub trait Application: Calls + Send + Sync {
     /// The application that a forked child of this one is: its own copy of sessions, session objects, logins and
     /// operations under the same handles. New handles are larger than `after`.
     fn fork(&self, after: u64) -> std::sync::Arc<dyn Application>;
+    /// Where the application stands. Asked after every call, so it must be cheap: two atomics.
+    fn standing(&self) -> Standing;
+}
+
+/// What a client remembers of its application, to know what is lost when the vault ends. It travels with every answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The largest session or object handle given so far (or `after`, while none was).
+    pub highest: u64,
+    /// How many sessions are open.
+    pub sessions: u64,
 }
 
 /// Where applications come from: the engine.
