@@ -16,6 +16,7 @@ pub mod call;
 pub mod ck;
 pub mod client;
 pub mod config;
+pub mod crypto;
 pub mod error;
 pub mod mechanism;
 pub mod object;

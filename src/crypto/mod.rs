@@ -1,0 +1,12 @@
+//! Primitives: bytes in, bytes out. Which crate serves which primitive is decided here and nowhere else.
+//!
+//! Hashes, HMAC, CMAC, key wrapping and the plain modes of AES come from RustCrypto in every build. RSA, elliptic
+//! curves and AES-GCM have two providers: AWS-LC (feature `aws-lc`, which wins when both are on) and RustCrypto
+//! (feature `rustcrypto`). Nothing in here knows of attributes, mechanisms or sessions.
+
+pub mod aes;
+pub mod hash;
+pub mod kw;
+pub mod random;
+#[cfg(test)]
+pub(crate) mod testing;

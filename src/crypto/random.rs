@@ -1,0 +1,40 @@
+//! Random bytes, from the kernel and from nowhere else: no state in this process that a fork or a snapshot
+//! could repeat.
+
+use crate::error::{Code, Result};
+use crate::secret::Secret;
+
+/// Fills `bytes` with random ones.
+///
+/// # Errors
+/// [`Code::FunctionFailed`] where the kernel gives none.
+pub fn fill(bytes: &mut [u8]) -> Result<()> {
+    getrandom::fill(bytes).map_err(|_| Code::FunctionFailed.because("the kernel gives no random bytes"))
+}
+
+/// A secret of `length` random bytes.
+///
+/// # Errors
+/// As [`fill`].
+pub fn secret(length: usize) -> Result<Secret> {
+    let mut secret = Secret::zeroed(length);
+    fill(&mut secret)?;
+    Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_filled_and_no_two_fills_are_alike() {
+        let (mut seen, mut other) = ([0u8; 64], [0u8; 64]);
+        for _ in 0..64 {
+            fill(&mut other).unwrap();
+            seen.iter_mut().zip(other).for_each(|(any, byte)| *any |= byte);
+        }
+        assert!(seen.iter().all(|byte| *byte != 0));
+        assert!(secret(32).unwrap() != secret(32).unwrap());
+        assert!(secret(0).unwrap().is_empty());
+    }
+}
