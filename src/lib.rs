@@ -10,6 +10,8 @@
 //! * [`mechanism`]: one row and one file a mechanism
 //! * [`store`]: the sealed log and its index
 //! * [`call`]: every call, a row each; its client and its server
+//! * [`client`]: the application's side: finds or starts the vault, keeps connections, carries calls
+//! * [`serve`]: the vault's outside: listening, who is calling, hardening
 //! * [`engine`]: what a token is: slots, sessions, login, operations
 
 pub mod call;
@@ -20,6 +22,8 @@ pub mod crypto;
 pub mod error;
 pub mod mechanism;
 pub mod object;
+mod os;
 pub mod secret;
+pub mod serve;
 pub mod store;
 pub mod wire;

@@ -1,0 +1,112 @@
+//! The few requests to the operating system that have no safe form elsewhere. Nothing here knows what it is for.
+
+#![allow(unsafe_code)] // each block says why it is sound
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// Whether this process was started with more rights than its caller has (setuid, setgid, file capabilities):
+/// its environment is then the caller's and not to be trusted.
+pub(crate) fn runs_with_privileges_of_its_file() -> bool {
+    // SAFETY: getauxval reads a value that the kernel placed at start; it takes no pointer.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Puts `/dev/null` in the place of an open descriptor. Its number stays taken, so that whoever owns it may close it.
+pub(crate) fn replace_by_null(descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    // SAFETY: both numbers are open descriptors; dup3 closes the old file behind `descriptor` and touches no memory.
+    let done = unsafe { libc::dup3(null.as_raw_fd(), descriptor.as_raw_fd(), libc::O_CLOEXEC) };
+    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Takes over a descriptor that this process inherited under a known number.
+///
+/// # Errors
+/// Where no descriptor with this number is open.
+pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_GETFD takes no argument and only tells whether the number is open.
+    if number < 0 || unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: the number is open, was named to us by whoever started us, and is taken once, at the start.
+    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+    rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(descriptor)
+}
+
+/// Closes every descriptor from `first` on. Only for the very start of a process, before it has opened any of its own.
+pub(crate) fn close_from(first: u32) {
+    // SAFETY: nothing in this process owns a descriptor yet: all of them were inherited by accident.
+    unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+}
+
+/// The groups of the process at the other end of a socket, beside its primary one, as they were when it connected.
+pub(crate) fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
+    let mut groups = vec![0u32; 64];
+    loop {
+        let mut length = (groups.len() * 4) as libc::socklen_t;
+        // SAFETY: `groups` has room for `length` bytes, and the kernel writes no more than that.
+        let done = unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERGROUPS,
+                groups.as_mut_ptr().cast(),
+                &mut length,
+            )
+        };
+        let held = length as usize / 4;
+        match done {
+            0 => {
+                groups.truncate(held);
+                return Ok(groups);
+            }
+            // The kernel told how much room it wants; a process has at most 65536 groups.
+            _ if io::Error::last_os_error().raw_os_error() == Some(libc::ERANGE) && held > groups.len() => {
+                groups.resize(held.min(1 << 16), 0);
+            }
+            _ => return Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// The number of a group by its name.
+pub(crate) fn group_number(name: &str) -> io::Result<u32> {
+    let name = std::ffi::CString::new(name)?;
+    let mut buffer = vec![0 as libc::c_char; 1 << 16];
+    let mut found = std::ptr::null_mut();
+    // SAFETY: a `group` is plain data for which all zeroes is a value.
+    let mut group: libc::group = unsafe { std::mem::zeroed() };
+    // SAFETY: all pointers are to live variables, and the buffer's length is given.
+    let error = unsafe { libc::getgrnam_r(name.as_ptr(), &mut group, buffer.as_mut_ptr(), buffer.len(), &mut found) };
+    match (error, found.is_null()) {
+        (0, false) => Ok(group.gr_gid),
+        (0, true) => Err(io::ErrorKind::NotFound.into()),
+        (error, _) => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// From here on SIGTERM and SIGINT are read from the descriptor, in every thread
+/// that is started later. All other signals are as at a fresh start, but that SIGPIPE is ignored.
+pub(crate) fn signals() -> io::Result<OwnedFd> {
+    // SAFETY: a signal set is plain data; the calls below take pointers to it that live long enough, and setting
+    // dispositions to the default or to be ignored installs no handler.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        for signal in 1..32 {
+            libc::signal(signal, libc::SIG_DFL); // SIGKILL and SIGSTOP refuse, which is well
+        }
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::sigaddset(&mut set, libc::SIGTERM);
+        libc::sigaddset(&mut set, libc::SIGINT);
+        if libc::pthread_sigmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        match libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            -1 => Err(io::Error::last_os_error()),
+            descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
+        }
+    }
+}
