@@ -5,8 +5,15 @@
 //! (feature `rustcrypto`). Nothing in here knows of attributes, mechanisms or sessions.
 
 pub mod aes;
+pub mod aes_ctr;
+#[cfg(feature = "aws-lc")]
+mod aws;
+pub mod gcm;
 pub mod hash;
 pub mod kw;
 pub mod random;
+#[cfg(feature = "rustcrypto")]
+#[cfg_attr(feature = "aws-lc", allow(dead_code))] // the other provider wins
+mod rustcrypto;
 #[cfg(test)]
 pub(crate) mod testing;
