@@ -5,11 +5,15 @@
 //! (feature `rustcrypto`). Nothing in here knows of attributes, mechanisms or sessions.
 
 pub mod aes;
+pub mod aes_cbc;
 pub mod aes_ctr;
 #[cfg(feature = "aws-lc")]
 mod aws;
+pub mod cmac;
 pub mod gcm;
 pub mod hash;
+pub mod hmac;
+pub mod kdf;
 pub mod kw;
 pub mod random;
 #[cfg(feature = "rustcrypto")]
