@@ -1,10 +1,7 @@
-//! AES-GCM, NIST SP 800-38D: any IV length, in parts, both ways. This file chooses the provider and holds what
-//! both share; each provider has [`GcmKey`] and [`Gcm`] with the same methods.
+//! AES-GCM, NIST SP 800-38D: any IV length, in parts, both ways. This file holds what both
+//! providers share; each has [`GcmKey`] and [`Gcm`] with the same methods.
 
-#[cfg(feature = "aws-lc")]
-pub use crate::crypto::aws::gcm::{Gcm, GcmKey};
-#[cfg(not(feature = "aws-lc"))]
-pub use crate::crypto::rustcrypto::gcm::{Gcm, GcmKey};
+pub use crate::crypto::provider::gcm::{Gcm, GcmKey};
 
 /// The length of a whole tag in bytes.
 pub const TAG: usize = 16;

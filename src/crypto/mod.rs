@@ -7,8 +7,6 @@
 pub mod aes;
 pub mod aes_cbc;
 pub mod aes_ctr;
-#[cfg(feature = "aws-lc")]
-mod aws;
 pub mod cmac;
 pub mod gcm;
 pub mod hash;
@@ -16,8 +14,12 @@ pub mod hmac;
 pub mod kdf;
 pub mod kw;
 pub mod random;
-#[cfg(feature = "rustcrypto")]
-#[cfg_attr(feature = "aws-lc", allow(dead_code))] // the other provider wins
-mod rustcrypto;
 #[cfg(test)]
 pub(crate) mod testing;
+
+#[cfg(feature = "aws-lc")]
+#[path = "aws/mod.rs"]
+pub(crate) mod provider;
+#[cfg(all(feature = "rustcrypto", not(feature = "aws-lc")))]
+#[path = "rustcrypto/mod.rs"]
+pub(crate) mod provider;

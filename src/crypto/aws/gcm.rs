@@ -1,6 +1,6 @@
 //! AES-GCM by AWS-LC.
 
-use crate::crypto::aws::gcm_ffi::Context;
+use super::gcm_ffi::Context;
 use crate::crypto::gcm::{Direction, MAX_IV, TAG};
 use crate::error::{Code, Result};
 

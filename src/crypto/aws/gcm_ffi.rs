@@ -42,13 +42,14 @@ impl Context {
 
     /// A context with its key set, and no IV yet.
     pub(super) fn keyed(key: &[u8]) -> Result<Context> {
-        // SAFETY: these functions take nothing and return pointers to static tables.
-        let cipher = match key.len() {
-            16 => unsafe { c::EVP_aes_128_gcm() },
-            24 => unsafe { c::EVP_aes_192_gcm() },
-            32 => unsafe { c::EVP_aes_256_gcm() },
+        let cipher: unsafe extern "C" fn() -> *const c::EVP_CIPHER = match key.len() {
+            16 => c::EVP_aes_128_gcm,
+            24 => c::EVP_aes_192_gcm,
+            32 => c::EVP_aes_256_gcm,
             _ => return Err(Code::KeySizeRange.because("an AES key has 16, 24 or 32 bytes")),
         };
+        // SAFETY: these functions take nothing and return pointers to static tables.
+        let cipher = unsafe { cipher() };
         let context = Context::new()?;
         // SAFETY: the context is live and new; `key` has the length that the cipher reads; a NULL IV means: later.
         done(unsafe { c::EVP_CipherInit_ex(context.0.as_ptr(), cipher, null_mut(), key.as_ptr(), null(), 1) })?;

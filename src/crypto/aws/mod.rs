@@ -1,4 +1,4 @@
 //! The default provider: AWS-LC. Its C interface is reached through the files named `ffi` only.
 
-pub(super) mod gcm;
+pub(crate) mod gcm;
 mod gcm_ffi;

@@ -1,3 +1,3 @@
 //! The second provider: pure Rust, no C compiler needed. What it makes, the first must accept, and the other way about.
 
-pub(super) mod gcm;
+pub(crate) mod gcm;
