@@ -8,14 +8,22 @@ pub mod aes;
 pub mod aes_cbc;
 pub mod aes_ctr;
 pub mod cmac;
+pub mod ec;
+pub mod ed25519;
 pub mod gcm;
 pub mod hash;
 pub mod hmac;
 pub mod kdf;
 pub mod kw;
+pub mod public;
 pub mod random;
+pub mod rsa;
+pub mod rsa_numbers;
+pub mod rsa_padding;
+mod rsa_reject;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod x25519;
 
 #[cfg(feature = "aws-lc")]
 #[path = "aws/mod.rs"]
