@@ -1,11 +1,34 @@
 //! Objects: their attributes, and the rules of the standard's attribute tables.
+//!
+//! [`rules`] holds the tables; [`typed`] reads templates by them. An object comes to be by [`create()`], or by
+//! [`draft()`] and [`complete()`] around a mechanism; it goes on by [`copy`] and [`change()`]; [`show()`] and
+//! [`matches`] tell of it; [`encode()`] and [`decode`] store it. Nothing here knows of sessions, handles or logins.
 
+mod admit;
+mod certificate;
+mod change;
+mod create;
+mod draft;
+mod encode;
+pub mod import;
+mod material;
+mod pkcs8;
+pub mod rules;
+mod show;
+mod typed;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
+pub use change::{change, copy};
+pub use create::{create, mechanism, profile};
+pub use draft::{complete, derived, draft, pair, unwrapped, wrappable};
+pub use encode::{decode, encode};
+pub use show::{imposed, matches, show, size, wrap_allowed};
 pub use value::{Object, Value};
 
-use crate::error::Result;
-use crate::wire::values::{Attribute, Raw, Shown, Template};
+use crate::wire::values::{Attribute, Raw, Template};
 
 /// Who asks, as far as attributes care.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,91 +50,6 @@ pub enum Origin<'a> {
     Unwrap,
     /// C_DeriveKey from this base key.
     Derive(&'a Object),
-}
-
-/// C_CreateObject: a complete object from a caller's template (footnotes 1 and 2), values checked and parsed,
-/// defaults set, `CKA_UNIQUE_ID` made, public values that follow from the private ones filled in.
-pub fn create(template: &Template, authority: Authority) -> Result<Object> {
-    let _ = (template, authority);
-    todo!()
-}
-
-/// The beginning of a key that a mechanism will make: the template checked against the rules of its class and
-/// type for `origin`, defaults set; the value is missing still. `class` and `key_type` are what the mechanism
-/// makes where the template does not say (and what it must say if it does).
-pub fn draft(
-    template: &Template,
-    class: u64,
-    key_type: Option<u64>,
-    origin: &Origin<'_>,
-    authority: Authority,
-) -> Result<Object> {
-    let _ = (template, class, key_type, origin, authority);
-    todo!()
-}
-
-/// The key that a draft becomes with the attributes that a mechanism made: lengths and ranges checked, history
-/// flags and `CKA_CHECK_VALUE` and `CKA_PUBLIC_KEY_INFO` set. After this the object is complete.
-pub fn complete(draft: Object, made: Vec<(u64, Value)>, origin: &Origin<'_>) -> Result<Object> {
-    let _ = (draft, made, origin);
-    todo!()
-}
-
-/// The attributes (`CKA_VALUE`; modulus, exponents, …) that the unwrapped bytes of a key give for this draft:
-/// PKCS#8 for a private key, the value for a secret key (cut to `CKA_VALUE_LEN` where the template has it).
-pub fn unwrapped(draft: &Object, bytes: &[u8]) -> Result<Vec<(u64, Value)>> {
-    let _ = (draft, bytes);
-    todo!()
-}
-
-/// The attributes that derived bytes give for this draft: cut to its length, DES parity where due.
-pub fn derived(draft: &Object, bytes: &[u8]) -> Result<Vec<(u64, Value)>> {
-    let _ = (draft, bytes);
-    todo!()
-}
-
-/// What C_WrapKey wraps: the value of a secret key, PKCS#8 (RFC 5958/5208) of a private key.
-pub fn wrappable(key: &Object) -> Result<crate::secret::Secret> {
-    let _ = key;
-    todo!()
-}
-
-/// C_CopyObject: a copy with the template's changes (footnotes 8, 11, 12 and the one-way flags).
-pub fn copy(original: &Object, template: &Template, authority: Authority) -> Result<Object> {
-    let _ = (original, template, authority);
-    todo!()
-}
-
-/// C_SetAttributeValue: the object as it would be after the change. All or nothing.
-pub fn change(object: &Object, template: &Template, authority: Authority) -> Result<Object> {
-    let _ = (object, template, authority);
-    todo!()
-}
-
-/// C_GetAttributeValue for one attribute.
-pub fn show(object: &Object, kind: u64) -> Shown {
-    let _ = (object, kind);
-    todo!()
-}
-
-/// Whether the object has all attributes of a C_FindObjects template with exactly these values. Sensitive
-/// attributes match nothing.
-pub fn matches(object: &Object, template: &Template) -> bool {
-    let _ = (object, template);
-    todo!()
-}
-
-/// Checks that a template for C_UnwrapKey or C_DeriveKey agrees with the base key's `CKA_UNWRAP_TEMPLATE` /
-/// `CKA_DERIVE_TEMPLATE`, and adds what it lacks: the union, or `CKR_TEMPLATE_INCONSISTENT`.
-pub fn imposed(template: Template, by: &Object, kind: u64) -> Result<Template> {
-    let _ = (by, kind);
-    Ok(template)
-}
-
-/// Whether `key` matches the `CKA_WRAP_TEMPLATE` of a wrapping key (true where it has none).
-pub fn wrap_allowed(key: &Object, wrapping: &Object) -> bool {
-    let _ = (key, wrapping);
-    todo!()
 }
 
 /// The value of `kind` in a template, if it is there.

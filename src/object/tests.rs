@@ -1,0 +1,1 @@
+//! The rules, walked through from outside.
