@@ -11,8 +11,8 @@ use crate::wire::values::Template;
 
 /// The beginning of a key that a mechanism will make: the template checked against the rules of its class and
 /// type for `origin`, defaults set; the value is missing still. `class` and `key_type` are what the mechanism
-/// makes where the template does not say (and what it must say if it does). A derived key is a generic secret
-/// unless the template says otherwise.
+/// makes where the template does not say (and what it must say if it does). A derived key may be of any type:
+/// `key_type`, or else a generic secret, is only what it is if the template does not say.
 pub fn draft(
     template: &Template,
     class: u64,
@@ -20,9 +20,9 @@ pub fn draft(
     origin: &Origin<'_>,
     authority: Authority,
 ) -> Result<Object> {
-    let says_type = super::given(template, CKA_KEY_TYPE).is_some();
-    let key_type = match origin {
-        Origin::Derive(_) if !says_type && key_type.is_none() => Some(CKK_GENERIC_SECRET),
+    let key_type = match (origin, super::given(template, CKA_KEY_TYPE)) {
+        (Origin::Derive(_), Some(_)) => None,
+        (Origin::Derive(_), None) => key_type.or(Some(CKK_GENERIC_SECRET)),
         _ => key_type,
     };
     let class = admit::select(template, Some(class), key_type)?;

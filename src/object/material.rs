@@ -6,6 +6,7 @@
 use super::rules::Rule;
 use super::{Object, Value, certificate, pkcs8};
 use crate::ck::*;
+use crate::crypto::ec::Curve;
 use crate::crypto::public::{self, NamedCurve, RsaKnown};
 use crate::error::{Code, Error, Result};
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
@@ -202,10 +203,9 @@ fn curve_private(object: &mut Object) -> Result<()> {
     let private = needed(object, CKA_VALUE)?;
     let value = public::private_value(curve, private)?;
     let point = public::public_point(curve, &value)?;
-    if let Some(said) = object.bytes(CKA_EC_POINT).filter(|said| !said.is_empty()) {
-        if curve.plain_point(said)? != point {
-            return Err(Code::AttributeValueInvalid.because("CKA_EC_POINT does not belong to CKA_VALUE"));
-        }
+    let said = object.bytes(CKA_EC_POINT).filter(|said| !said.is_empty());
+    if said.map(|said| curve.plain_point(said)).transpose()?.is_some_and(|said| said != point) {
+        return Err(Code::AttributeValueInvalid.because("CKA_EC_POINT does not belong to CKA_VALUE"));
     }
     object.set(CKA_VALUE, Value::Secret(value));
     object.set(CKA_EC_POINT, Value::Bytes(curve.shown_point(&point)));
@@ -245,6 +245,27 @@ fn domain(object: &mut Object) -> Result<()> {
 
 fn needed(object: &Object, kind: u64) -> Result<&[u8]> {
     object.bytes(kind).ok_or_else(|| Code::TemplateIncomplete.because(format!("attribute {kind:#x} is missing")))
+}
+
+/// The size of a key in the unit of C_GetMechanismInfo: bits of an RSA modulus or of a curve's field, bytes of a
+/// secret key; 0 for what is no key.
+pub fn key_size(key: &Object) -> u64 {
+    let size = match key.class() {
+        CKO_SECRET_KEY => key.bytes(CKA_VALUE).map(<[u8]>::len),
+        CKO_PUBLIC_KEY | CKO_PRIVATE_KEY if key.key_type() == CKK_RSA => key.bytes(CKA_MODULUS).map(bits),
+        CKO_PUBLIC_KEY | CKO_PRIVATE_KEY => curve(key).ok().map(field_bits),
+        _ => None,
+    };
+    size.unwrap_or_default() as u64
+}
+
+fn field_bits(curve: NamedCurve) -> usize {
+    match curve {
+        NamedCurve::Prime(Curve::P256) => 256,
+        NamedCurve::Prime(Curve::P384) => 384,
+        NamedCurve::Prime(Curve::P521) => 521,
+        NamedCurve::Ed25519 | NamedCurve::X25519 => 255,
+    }
 }
 
 /// The length of an integer without leading zeros.

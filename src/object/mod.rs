@@ -25,6 +25,7 @@ pub use change::{change, copy};
 pub use create::{create, mechanism, profile};
 pub use draft::{complete, derived, draft, pair, unwrapped, wrappable};
 pub use encode::{decode, encode};
+pub use material::key_size;
 pub use show::{imposed, matches, show, size, wrap_allowed};
 pub use value::{Object, Value};
 
