@@ -75,6 +75,11 @@ impl PublicKey {
         self.n.len()
     }
 
+    /// The length of the modulus in bits.
+    pub fn bits(&self) -> usize {
+        bits(&self.n)
+    }
+
     /// The raw operation. `input` has the length of the modulus.
     ///
     /// # Errors
@@ -84,6 +89,14 @@ impl PublicKey {
             return Err(Code::DataInvalid.because("the number is not smaller than the modulus"));
         }
         self.raw.apply(input).ok_or_else(|| Code::FunctionFailed.into())
+    }
+
+    /// Raw encryption: the operation on `message` with zeros before it.
+    ///
+    /// # Errors
+    /// [`Code::DataLenRange`], or [`Code::DataInvalid`] where it is not smaller than the modulus.
+    pub fn encrypt_raw(&self, message: &[u8]) -> Result<Vec<u8>> {
+        self.apply(&rsa_padding::zeros_before(self.size(), message)?)
     }
 
     /// RSAES-PKCS1-v1_5 encryption.
@@ -127,7 +140,7 @@ impl PublicKey {
     /// [`Code::SignatureInvalid`], [`Code::SignatureLenRange`].
     pub fn verify_pss(&self, pss: &Pss, digest: &[u8], signature: &[u8]) -> Result<()> {
         let opened = self.open(signature)?;
-        accept(rsa_padding::pss_is_right(pss, bits(&self.n), digest, &opened))
+        accept(rsa_padding::pss_is_right(pss, self.bits(), digest, &opened))
     }
 
     /// What a signature opens to.

@@ -6,9 +6,18 @@
 //!
 //! A mechanism sees keys and bytes. It never sees a session, a handle, a PIN or the store.
 
+mod collect;
+mod ecdh;
+mod ecdsa;
+mod eddsa;
 mod key;
+mod rsa;
+mod rsa_oaep;
+mod rsa_pss;
+mod structures;
 
 pub use key::Key;
+pub use structures::parts;
 
 use crate::ck;
 use crate::error::Result;
@@ -160,16 +169,45 @@ impl Mechanism {
 }
 
 /// All mechanisms, by family.
-pub static MECHANISMS: &[&[Mechanism]] = &[];
+pub static MECHANISMS: &[&[Mechanism]] =
+    &[rsa::FAMILY, rsa_pss::FAMILY, rsa_oaep::FAMILY, ecdsa::FAMILY, eddsa::FAMILY, ecdh::FAMILY];
 
 /// The row of a mechanism, if the token has it.
 pub fn find(id: u64) -> Option<&'static Mechanism> {
     MECHANISMS.iter().flat_map(|family| family.iter()).find(|mechanism| mechanism.id == id)
 }
 
-/// The structure of a mechanism's parameter, for whoever reads it from C memory. Kept apart from
-/// [`MECHANISMS`] at compile time, so that the module links no cryptography by asking.
-pub fn parts(id: u64) -> &'static [Part] {
-    let _ = id;
-    &[]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> impl Iterator<Item = &'static Mechanism> {
+        MECHANISMS.iter().flat_map(|family| family.iter())
+    }
+
+    #[test]
+    fn every_mechanism_has_one_row_one_name_and_something_to_do() {
+        let mut ids: Vec<u64> = rows().map(|row| row.id).collect();
+        let mut names: Vec<&str> = rows().map(|row| row.name).collect();
+        let count = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!((ids.len(), names.len()), (count, count));
+        for row in rows() {
+            assert!(row.name.starts_with("CKM_"), "{}", row.name);
+            assert_eq!(find(row.id).map(|found| found.name), Some(row.name));
+            assert!(row.info_flags() != row.flags, "{} does nothing", row.name);
+            assert!(row.sizes.0 <= row.sizes.1, "{}", row.name);
+            assert_eq!(row.keys.is_empty(), row.digest.is_some(), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn the_module_reads_the_parameters_that_the_rows_describe() {
+        for row in rows() {
+            assert_eq!(parts(row.id), row.parts, "{}", row.name);
+        }
+    }
 }
