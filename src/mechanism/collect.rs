@@ -37,7 +37,7 @@ impl Intake for Whole {
 }
 
 /// Appends, and wipes what memory is left behind if that means to move.
-fn append(to: &mut Zeroizing<Vec<u8>>, data: &[u8]) {
+pub(super) fn append(to: &mut Zeroizing<Vec<u8>>, data: &[u8]) {
     let length = to.len() + data.len();
     if length > to.capacity() {
         let mut larger = Zeroizing::new(Vec::with_capacity(length.max(2 * to.capacity())));
