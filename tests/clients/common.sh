@@ -3,7 +3,8 @@
 #   check WHAT COMMAND…     the command must succeed
 #   refuse WHAT COMMAND…    the command must fail, by an exit status of its own (a crash is no refusal)
 #   clean WHAT COMMAND…     the command must succeed and report no error in what it prints
-#   same WHAT FILE FILE     both files exist and are equal
+#   same WHAT FILE FILE     both files exist, with something in them, and are equal
+#   says WHAT PATTERN COMMAND…   the command must succeed and print something that matches; said WHAT PATTERN: the last one did
 #
 # A script ends with `finish`. Every check is counted; a failed one shows the command and its output.
 #
@@ -109,6 +110,9 @@ says() {
     if [ $status -ne 0 ]; then failed "$what" "$(ending $status)" "$@"; return 1; fi
     if grep -qE -- "$pattern" "$OUTPUT"; then passed "$what"; else failed "$what" "does not say '$pattern'" "$@"; return 1; fi
 }
+
+# said WHAT PATTERN: the last command printed something that matches.
+said() { if grep -qE -- "$2" "$OUTPUT"; then passed "$1"; else failed "$1" "does not say '$2'"; fi; }
 
 section() { printf '%s\n' "$1"; }
 
