@@ -68,7 +68,6 @@ public class Token {
         } catch (Throwable error) {
             failed = true;
             System.out.println("  FAILED  " + what + ": " + causes(error));
-            error.printStackTrace();
         }
     }
 
