@@ -14,12 +14,14 @@
 //! * [`serve`]: the vault's outside: listening, who is calling, hardening
 //! * [`engine`]: what a token is: slots, sessions, login, operations
 
+pub mod abi;
 pub mod call;
 pub mod ck;
 pub mod client;
 pub mod config;
 pub mod crypto;
 pub mod error;
+pub mod log;
 pub mod mechanism;
 pub mod object;
 mod os;

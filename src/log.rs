@@ -1,0 +1,165 @@
+//! The log of the module and of the vault: nothing unless it is asked for, one line an event, never a secret.
+//!
+//! Who asks: `STRONGROOM_LOG=debug` (or `error`, `warn`, `info`; `debug:/path/to/file` for a file instead of
+//! standard error), else the configuration. What is told: at `error` faults inside, at `info` refusals too, at
+//! `debug` every call. While the log is off, asking costs one relaxed load.
+//!
+//! Lines are written with one `write` each to a descriptor opened for appending, so that the lines of many threads
+//! and processes do not mix. No lock is taken: a forked child can log whatever its parent was doing.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How much is told; each level tells what the one before it tells, and more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Level {
+    /// Nothing.
+    Off,
+    /// What went wrong inside.
+    Error,
+    /// What an administrator should look at.
+    Warn,
+    /// Starts, ends, refusals.
+    Info,
+    /// Every call with its outcome.
+    Debug,
+}
+
+/// Whether lines of this level are written.
+#[inline]
+pub fn enabled(level: Level) -> bool {
+    LEVEL.load(Ordering::Relaxed) >= level as u8
+}
+
+/// Starts logging as `STRONGROOM_LOG` says, or as `otherwise` does where it is not set. The file that is opened first
+/// stays for the life of the process; a file that cannot be opened is named on standard error, which is used instead.
+pub fn start(otherwise: Level, file: Option<&Path>) {
+    let (level, file) = environment().unwrap_or((otherwise, file.map(Path::to_owned)));
+    let Some(path) = file.filter(|_| level != Level::Off) else {
+        return LEVEL.store(level as u8, Ordering::Relaxed);
+    };
+    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+    LEVEL.store(level as u8, Ordering::Relaxed);
+    match opened {
+        Ok(opened) => drop(FILE.set(opened)), // a second one is closed again
+        Err(error) => line(Level::Error, format_args!("cannot open the log {}: {error}", path.display())),
+    }
+}
+
+/// Writes a line, if lines of this level are written.
+pub fn line(level: Level, text: fmt::Arguments<'_>) {
+    if enabled(level) {
+        let _ = rustix::io::write(destination(), assemble(level, text).as_bytes()); // a log that is full stops nobody
+    }
+}
+
+/// Date and time of a second since 1970, in UTC: year, month, day, hour, minute, second.
+pub fn calendar(seconds: u64) -> [u64; 6] {
+    // Days are counted from 1 March of year 0, so that the leap day is the last of its year.
+    let days = seconds / 86_400 + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let second = seconds % 86_400;
+    [year, month, day, second / 3_600, second / 60 % 60, second % 60]
+}
+
+fn assemble(level: Level, text: fmt::Arguments<'_>) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let [year, month, day, hour, minute, second] = calendar(now.as_secs());
+    let level = match level {
+        Level::Off | Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+    };
+    // What others gave us (a label, a path) cannot begin a line of its own.
+    let text = text.to_string().replace(char::is_control, " ");
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:06}Z strongroom[{}:{}] {level}: {text}\n",
+        now.subsec_micros(),
+        rustix::process::getpid(),
+        rustix::thread::gettid(),
+    )
+}
+
+fn destination() -> BorrowedFd<'static> {
+    static STDERR: OnceLock<std::io::Stderr> = OnceLock::new();
+    match FILE.get() {
+        Some(file) => file.as_fd(),
+        None => STDERR.get_or_init(std::io::stderr).as_fd(),
+    }
+}
+
+/// What `STRONGROOM_LOG` says. A program with more rights than its caller does not listen to its caller.
+fn environment() -> Option<(Level, Option<PathBuf>)> {
+    let raised = rustix::process::getuid() != rustix::process::geteuid()
+        || rustix::process::getgid() != rustix::process::getegid();
+    if raised { None } else { setting(&std::env::var("STRONGROOM_LOG").ok()?) }
+}
+
+/// `level` or `level:file`; what is no level is no setting.
+fn setting(text: &str) -> Option<(Level, Option<PathBuf>)> {
+    let (level, file) = match text.split_once(':') {
+        Some((level, file)) => (level, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    let level = match level {
+        "off" => Level::Off,
+        "error" => Level::Error,
+        "warn" => Level::Warn,
+        "info" => Level::Info,
+        "debug" => Level::Debug,
+        _ => return None,
+    };
+    Some((level, file.filter(|file| !file.as_os_str().is_empty())))
+}
+
+static LEVEL: AtomicU8 = AtomicU8::new(Level::Off as u8);
+static FILE: OnceLock<File> = OnceLock::new();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_right_around_leap_days() {
+        assert_eq!(calendar(0), [1970, 1, 1, 0, 0, 0]);
+        assert_eq!(calendar(951_782_399), [2000, 2, 28, 23, 59, 59]);
+        assert_eq!(calendar(951_782_400), [2000, 2, 29, 0, 0, 0]);
+        assert_eq!(calendar(1_709_251_200), [2024, 3, 1, 0, 0, 0]);
+        assert_eq!(calendar(4_107_542_399), [2100, 2, 28, 23, 59, 59]);
+        assert_eq!(calendar(4_107_542_400), [2100, 3, 1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn settings_name_a_level_and_perhaps_a_file() {
+        assert_eq!(setting("debug"), Some((Level::Debug, None)));
+        assert_eq!(setting("info:/tmp/a:b"), Some((Level::Info, Some(PathBuf::from("/tmp/a:b")))));
+        assert_eq!(setting("error:"), Some((Level::Error, None)));
+        assert_eq!(setting("loud"), None);
+    }
+
+    #[test]
+    fn a_line_stays_one_line() {
+        let line = assemble(Level::Info, format_args!("label=a\nb\x1b[0m"));
+        assert!(line.ends_with(" info: label=a b [0m\n"), "{line}");
+        assert_eq!(line.matches('\n').count(), 1);
+    }
+
+    #[test]
+    fn it_is_off_until_it_is_started() {
+        assert!(!enabled(Level::Error));
+    }
+}
