@@ -7,30 +7,16 @@
 //! Lines are written with one `write` each to a descriptor opened for appending, so that the lines of many threads
 //! and processes do not mix. No lock is taken: a forked child can log whatever its parent was doing.
 
+use crate::config::Log;
+pub use crate::config::LogLevel as Level;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// How much is told; each level tells what the one before it tells, and more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Level {
-    /// Nothing.
-    Off,
-    /// What went wrong inside.
-    Error,
-    /// What an administrator should look at.
-    Warn,
-    /// Starts, ends, refusals.
-    Info,
-    /// Every call with its outcome.
-    Debug,
-}
 
 /// Whether lines of this level are written.
 #[inline]
@@ -38,18 +24,24 @@ pub fn enabled(level: Level) -> bool {
     LEVEL.load(Ordering::Relaxed) >= level as u8
 }
 
-/// Starts logging as `STRONGROOM_LOG` says, or as `otherwise` does where it is not set. The file that is opened first
-/// stays for the life of the process; a file that cannot be opened is named on standard error, which is used instead.
-pub fn start(otherwise: Level, file: Option<&Path>) {
-    let (level, file) = environment().unwrap_or((otherwise, file.map(Path::to_owned)));
-    let Some(path) = file.filter(|_| level != Level::Off) else {
-        return LEVEL.store(level as u8, Ordering::Relaxed);
-    };
-    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+/// Starts the log of a process that is ours: as `STRONGROOM_LOG` says, else as the configuration does. A file that cannot
+/// be opened is named on standard error, which is used instead. The file that is opened first stays.
+pub fn start(configured: &Log) {
+    let Log { level, file } = environment().unwrap_or_else(|| configured.clone());
+    let opened = open(&file);
     LEVEL.store(level as u8, Ordering::Relaxed);
-    match opened {
-        Ok(opened) => drop(FILE.set(opened)), // a second one is closed again
-        Err(error) => line(Level::Error, format_args!("cannot open the log {}: {error}", path.display())),
+    if let (Err(error), Some(file)) = (opened, &file) {
+        line(Level::Error, format_args!("cannot open the log {}: {error}", file.display()));
+    }
+}
+
+/// Starts the log of an application that loaded the module. Its standard error is its own: only `STRONGROOM_LOG` may ask
+/// for that. The configuration counts where it names a file that the application may write.
+pub fn start_in_application(configured: &Log) {
+    if environment().is_some() {
+        start(configured);
+    } else if configured.file.is_some() && open(&configured.file).is_ok() {
+        LEVEL.store(configured.level as u8, Ordering::Relaxed);
     }
 }
 
@@ -102,15 +94,24 @@ fn destination() -> BorrowedFd<'static> {
     }
 }
 
+/// Opens the file of the log, if one is named and none is open yet.
+fn open(file: &Option<PathBuf>) -> std::io::Result<()> {
+    if let (Some(path), None) = (file, FILE.get()) {
+        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+        let _ = FILE.set(opened); // another thread's stays
+    }
+    Ok(())
+}
+
 /// What `STRONGROOM_LOG` says. A program with more rights than its caller does not listen to its caller.
-fn environment() -> Option<(Level, Option<PathBuf>)> {
+fn environment() -> Option<Log> {
     let raised = rustix::process::getuid() != rustix::process::geteuid()
         || rustix::process::getgid() != rustix::process::getegid();
     if raised { None } else { setting(&std::env::var("STRONGROOM_LOG").ok()?) }
 }
 
 /// `level` or `level:file`; what is no level is no setting.
-fn setting(text: &str) -> Option<(Level, Option<PathBuf>)> {
+fn setting(text: &str) -> Option<Log> {
     let (level, file) = match text.split_once(':') {
         Some((level, file)) => (level, Some(PathBuf::from(file))),
         None => (text, None),
@@ -123,7 +124,7 @@ fn setting(text: &str) -> Option<(Level, Option<PathBuf>)> {
         "debug" => Level::Debug,
         _ => return None,
     };
-    Some((level, file.filter(|file| !file.as_os_str().is_empty())))
+    Some(Log { level, file: file.filter(|file| !file.as_os_str().is_empty()) })
 }
 
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Off as u8);
@@ -145,9 +146,10 @@ mod tests {
 
     #[test]
     fn settings_name_a_level_and_perhaps_a_file() {
-        assert_eq!(setting("debug"), Some((Level::Debug, None)));
-        assert_eq!(setting("info:/tmp/a:b"), Some((Level::Info, Some(PathBuf::from("/tmp/a:b")))));
-        assert_eq!(setting("error:"), Some((Level::Error, None)));
+        let log = |level, file: Option<&str>| Some(Log { level, file: file.map(PathBuf::from) });
+        assert_eq!(setting("debug"), log(Level::Debug, None));
+        assert_eq!(setting("info:/tmp/a:b"), log(Level::Info, Some("/tmp/a:b")));
+        assert_eq!(setting("error:"), log(Level::Error, None));
         assert_eq!(setting("loud"), None);
     }
 

@@ -38,6 +38,7 @@ pub(super) unsafe fn check(arguments: *const CK_C_INITIALIZE_ARGS) -> Result<()>
 pub(super) fn client() -> Result<Box<dyn Face>> {
     catch_panics_quietly();
     let home = Home::find()?;
+    log::start_in_application(&home.config.log);
     Ok(Box::new(Client::new(home)?))
 }
 

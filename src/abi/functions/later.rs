@@ -50,7 +50,7 @@ absent!(C_SignMessage(_session: number, _parameter: parameter, _data: bytes(Data
 absent!(C_SignMessageBegin(_session: number, _parameter: parameter));
 // The signature's place is NULL in all calls but the last.
 absent!(C_SignMessageNext(
-    _session: number, _parameter: parameter, _part: bytes(DataLenRange), _signature: pointer(CK_BYTE), _length: pointer(CK_ULONG)
+    _session: number, _parameter: parameter, _part: bytes(DataLenRange), _signature: pointer(CK_BYTE), _room: pointer(CK_ULONG)
 ));
 absent!(C_MessageSignFinal(_session: number));
 
