@@ -18,6 +18,7 @@ pub fn create(template: &Template, authority: Authority) -> Result<Object> {
     let mut object = typed::read(class, template)?;
     admit::admit(class, &object, Occasion::Create, authority)?;
     certificate::fill(&mut object);
+    material::fill(&mut object);
     admit::require(class, &object, Occasion::Create)?;
     admit::preset(class, &mut object);
     admit::consistent(&object)?;

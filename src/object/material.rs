@@ -48,7 +48,32 @@ pub(super) fn settle(object: &mut Object, source: Source) -> Result<()> {
         CKO_CERTIFICATE => certificate::settle(object),
         _ => Ok(()),
     }
-    .map_err(|error| source.blames(error))
+    .map_err(|error| source.blames(error))?;
+    follow(object)
+}
+
+/// Computes what can be told of the values, and compares it with what the template says of them.
+fn follow(object: &mut Object) -> Result<()> {
+    match (object.class(), object.value(CKA_CHECK_VALUE).cloned()) {
+        (CKO_SECRET_KEY | CKO_CERTIFICATE, Some(said)) => check_value(object, said),
+        (CKO_SECRET_KEY | CKO_CERTIFICATE, None) => {
+            let right = computed_check_value(object).map(|right| Value::Bytes(right.to_vec()));
+            right.into_iter().for_each(|right| object.set(CKA_CHECK_VALUE, right));
+            Ok(())
+        }
+        (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY, _) => info(object),
+        _ => Ok(()),
+    }
+}
+
+/// Finds the public exponent of an RSA private key whose template leaves it out, where the rest tells it: Java
+/// imports keys by modulus and private exponent alone.
+pub(super) fn fill(object: &mut Object) {
+    if object.class() == CKO_PRIVATE_KEY && object.value(CKA_PUBLIC_EXPONENT).is_none() {
+        if let Ok(whole) = public::rsa_private(&known(object)) {
+            object.set(CKA_PUBLIC_EXPONENT, Value::Bytes(whole.e));
+        }
+    }
 }
 
 /// Whether a secret key of this type can have this length.
@@ -73,11 +98,7 @@ fn secret(object: &mut Object) -> Result<()> {
     if !secret_fits(object.key_type(), length) {
         return Err(Code::AttributeValueInvalid.because("CKA_VALUE has no length for a key of this type"));
     }
-    counted(object, CKA_VALUE_LEN, length)?;
-    match object.value(CKA_CHECK_VALUE).cloned() {
-        Some(said) => check_value(object, said),
-        None => check_value_made(object),
-    }
+    counted(object, CKA_VALUE_LEN, length)
 }
 
 /// A number that the token counts: what the caller said of it must be right.
@@ -96,14 +117,6 @@ pub(super) fn check_value(object: &mut Object, said: Value) -> Result<()> {
         _ if wants_none => object.remove(CKA_CHECK_VALUE),
         Some(right) if said == Value::Bytes(right.to_vec()) => object.set(CKA_CHECK_VALUE, said),
         _ => return Err(Code::AttributeValueInvalid.because("CKA_CHECK_VALUE is not that of the value")),
-    }
-    Ok(())
-}
-
-/// Sets the check value of an object whose template said nothing of it.
-pub(super) fn check_value_made(object: &mut Object) -> Result<()> {
-    if let Some(right) = computed_check_value(object) {
-        object.set(CKA_CHECK_VALUE, Value::Bytes(right.to_vec()));
     }
     Ok(())
 }
@@ -131,38 +144,41 @@ fn encrypted_zeros(key: &[u8]) -> Option<Vec<u8>> {
 fn rsa_public(object: &mut Object) -> Result<()> {
     let modulus = needed(object, CKA_MODULUS)?;
     public::rsa_public(modulus, needed(object, CKA_PUBLIC_EXPONENT)?)?;
-    counted(object, CKA_MODULUS_BITS, bits(modulus))?;
-    info(object)
+    counted(object, CKA_MODULUS_BITS, bits(modulus))
 }
 
 fn rsa_private(object: &mut Object, source: Source) -> Result<()> {
-    // What the token has generated is whole; checking it again would cost more than making the signature it is for.
-    if source != Source::Made {
-        let known = RsaKnown {
-            n: object.bytes(CKA_MODULUS),
-            e: object.bytes(CKA_PUBLIC_EXPONENT),
-            d: object.bytes(CKA_PRIVATE_EXPONENT),
-            p: object.bytes(CKA_PRIME_1),
-            q: object.bytes(CKA_PRIME_2),
-            dp: object.bytes(CKA_EXPONENT_1),
-            dq: object.bytes(CKA_EXPONENT_2),
-            qinv: object.bytes(CKA_COEFFICIENT),
-        };
-        let whole = public::rsa_private(&known)?;
-        object.set(CKA_MODULUS, Value::Bytes(whole.n));
-        object.set(CKA_PUBLIC_EXPONENT, Value::Bytes(whole.e));
-        for (kind, number) in [
-            (CKA_PRIVATE_EXPONENT, whole.d),
-            (CKA_PRIME_1, whole.p),
-            (CKA_PRIME_2, whole.q),
-            (CKA_EXPONENT_1, whole.dp),
-            (CKA_EXPONENT_2, whole.dq),
-            (CKA_COEFFICIENT, whole.qinv),
-        ] {
-            object.set(kind, Value::Secret(number));
-        }
+    // What the token has generated is whole; checking it again would cost more than its first signature.
+    if source == Source::Made {
+        return Ok(());
     }
-    info(object)
+    let whole = public::rsa_private(&known(object))?;
+    object.set(CKA_MODULUS, Value::Bytes(whole.n));
+    object.set(CKA_PUBLIC_EXPONENT, Value::Bytes(whole.e));
+    for (kind, number) in [
+        (CKA_PRIVATE_EXPONENT, whole.d),
+        (CKA_PRIME_1, whole.p),
+        (CKA_PRIME_2, whole.q),
+        (CKA_EXPONENT_1, whole.dp),
+        (CKA_EXPONENT_2, whole.dq),
+        (CKA_COEFFICIENT, whole.qinv),
+    ] {
+        object.set(kind, Value::Secret(number));
+    }
+    Ok(())
+}
+
+fn known(object: &Object) -> RsaKnown<'_> {
+    RsaKnown {
+        n: object.bytes(CKA_MODULUS),
+        e: object.bytes(CKA_PUBLIC_EXPONENT),
+        d: object.bytes(CKA_PRIVATE_EXPONENT),
+        p: object.bytes(CKA_PRIME_1),
+        q: object.bytes(CKA_PRIME_2),
+        dp: object.bytes(CKA_EXPONENT_1),
+        dq: object.bytes(CKA_EXPONENT_2),
+        qinv: object.bytes(CKA_COEFFICIENT),
+    }
 }
 
 /// The curve of a key, which must be one for its key type.
@@ -186,7 +202,7 @@ fn curve_public(object: &mut Object) -> Result<()> {
         .map_err(|_| Code::PublicKeyInvalid.because("CKA_EC_POINT is not a point of the curve"))?;
     let shown = curve.shown_point(point);
     object.set(CKA_EC_POINT, Value::Bytes(shown));
-    info(object)
+    Ok(())
 }
 
 fn is_compressed(curve: NamedCurve, encoded: &[u8]) -> bool {
@@ -209,7 +225,7 @@ fn curve_private(object: &mut Object) -> Result<()> {
     }
     object.set(CKA_VALUE, Value::Secret(value));
     object.set(CKA_EC_POINT, Value::Bytes(curve.shown_point(&point)));
-    info(object)
+    Ok(())
 }
 
 /// Whether a caller who looks for a point means the one of this object, encoded in another way.

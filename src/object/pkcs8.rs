@@ -7,7 +7,7 @@ use crate::crypto::public::NamedCurve;
 use crate::error::{Code, Error, Result};
 use crate::secret::Secret;
 use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef, UintRef};
-use der::{Decode, Encode, SecretDocument};
+use der::{Decode, Encode};
 use pkcs1::{RsaPrivateKey, RsaPublicKey};
 use pkcs8::PrivateKeyInfoRef;
 use sec1::{EcParameters, EcPrivateKey};
@@ -136,14 +136,16 @@ pub(super) fn write(key: &Object) -> Result<Secret> {
         CKK_EC => sec1_of(key),
         _ => plain_of(key),
     }?;
-    let bytes = OctetStringRef::new(inner.as_bytes()).map_err(unwritable)?;
-    let document = with_algorithm(key, |algorithm| {
-        SecretDocument::encode_msg(&PrivateKeyInfoRef::new(algorithm, bytes)).map_err(unwritable)
-    })?;
-    Ok(Secret::from(document.as_bytes()))
+    let bytes = OctetStringRef::new(&inner).map_err(unwritable)?;
+    with_algorithm(key, |algorithm| secret_der(&PrivateKeyInfoRef::new(algorithm, bytes)))
 }
 
-fn pkcs1_of(key: &Object) -> Result<SecretDocument> {
+/// The encoding, in memory that wipes itself. (`to_der` knows the length beforehand, so nothing is left behind.)
+fn secret_der(message: &impl Encode) -> Result<Secret> {
+    message.to_der().map(Secret::from).map_err(unwritable)
+}
+
+fn pkcs1_of(key: &Object) -> Result<Secret> {
     let number = |kind| integer(key, kind);
     let numbers = RsaPrivateKey {
         modulus: number(CKA_MODULUS)?,
@@ -156,23 +158,22 @@ fn pkcs1_of(key: &Object) -> Result<SecretDocument> {
         coefficient: number(CKA_COEFFICIENT)?,
         other_prime_infos: None,
     };
-    SecretDocument::encode_msg(&numbers).map_err(unwritable)
+    secret_der(&numbers)
 }
 
 fn integer(key: &Object, kind: u64) -> Result<UintRef<'_>> {
     UintRef::new(key.bytes(kind).ok_or_else(|| unwritable("missing"))?).map_err(unwritable)
 }
 
-fn sec1_of(key: &Object) -> Result<SecretDocument> {
+fn sec1_of(key: &Object) -> Result<Secret> {
     let private_key = key.bytes(CKA_VALUE).ok_or(Code::KeyNotWrappable)?;
     // The curve stands in the algorithm already.
-    SecretDocument::encode_msg(&EcPrivateKey { private_key, parameters: None, public_key: Some(point_of(key)?) })
-        .map_err(unwritable)
+    secret_der(&EcPrivateKey { private_key, parameters: None, public_key: Some(point_of(key)?) })
 }
 
-fn plain_of(key: &Object) -> Result<SecretDocument> {
+fn plain_of(key: &Object) -> Result<Secret> {
     let value = OctetStringRef::new(key.bytes(CKA_VALUE).ok_or(Code::KeyNotWrappable)?).map_err(unwritable)?;
-    SecretDocument::encode_msg(&value).map_err(unwritable)
+    secret_der(&value)
 }
 
 fn point_of(key: &Object) -> Result<&[u8]> {

@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 /// # Errors
 /// `CKR_ATTRIBUTE_TYPE_INVALID`, `CKR_ATTRIBUTE_VALUE_INVALID`, `CKR_TEMPLATE_INCONSISTENT`.
 pub(super) fn read(class: &Class, template: &Template) -> Result<Object> {
+    if is_deeper_than(NESTING, template) {
+        return Err(Code::AttributeValueInvalid.because("the template holds templates within templates, too deep"));
+    }
     read_with(template, |kind| class.rule(kind))
 }
 
@@ -65,6 +68,15 @@ fn read_with(template: &Template, rule_of: impl Fn(u64) -> Option<&'static Rule>
         given.set(rule.kind, value);
     }
     Ok(given)
+}
+
+/// What the wire and the store can hold has an end.
+fn is_deeper_than(levels: usize, template: &Template) -> bool {
+    template.0.iter().any(|attribute| match &attribute.value {
+        Raw::Bytes(_) => false,
+        Raw::Template(_) if levels == 0 => true,
+        Raw::Template(inner) => is_deeper_than(levels - 1, inner),
+    })
 }
 
 fn parse_bytes(rule: &Rule, bytes: &[u8]) -> Result<Value> {
@@ -122,6 +134,9 @@ fn unknown(kind: u64) -> Error {
 fn invalid(rule: &Rule, why: &str) -> Error {
     Code::AttributeValueInvalid.because(format!("{} {why}", rule.name))
 }
+
+/// How deep templates may stand in each other.
+const NESTING: usize = 3;
 
 /// Vendor attributes that clients give to every token and that mean nothing outside their own: `CKA_NSS_DB`, which
 /// NSS adds to private keys. Other vendors' attributes are refused, since they might restrict the key.
@@ -183,6 +198,18 @@ mod tests {
     fn integers_lose_their_leading_zeros() {
         let rule = rules::anywhere(CKA_MODULUS).unwrap();
         assert!(parse(rule, &Raw::Bytes(vec![0, 0, 1, 0].into())).unwrap() == Value::Bytes(vec![1, 0]));
+    }
+
+    #[test]
+    fn templates_within_templates_have_an_end() {
+        let class = rules::find(CKO_SECRET_KEY, Some(CKK_AES)).unwrap();
+        let nested = |levels| {
+            (0..levels)
+                .fold(Template::new(), |inner, _| Template::new().with(CKA_UNWRAP_TEMPLATE, Raw::Template(inner)))
+        };
+        let deep = read(class, &nested(3)).unwrap();
+        assert!(super::super::decode(&super::super::encode(&deep)).unwrap() == deep);
+        assert!(read(class, &nested(4)).is_err());
     }
 
     #[test]

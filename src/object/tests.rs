@@ -1,1 +1,0 @@
-//! The rules, walked through from outside.
