@@ -35,10 +35,28 @@ pub(crate) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     Ok(descriptor)
 }
 
-/// Closes every descriptor from `first` on. Only for the very start of a process, before it has opened any of its own.
-pub(crate) fn close_from(first: u32) {
-    // SAFETY: nothing in this process owns a descriptor yet: all of them were inherited by accident.
-    unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+/// Closes every descriptor but those in `kept`. Only for the very start of a process, before it has opened any of its own.
+pub(crate) fn close_all_but(kept: &[RawFd]) {
+    let mut kept: Vec<u32> = kept.iter().filter_map(|&number| u32::try_from(number).ok()).collect();
+    kept.sort_unstable();
+    let mut from = 0;
+    for number in kept.into_iter().chain([u32::MAX]) {
+        if from < number {
+            // SAFETY: nothing in this process owns a descriptor yet: those not kept were inherited by accident.
+            unsafe { libc::syscall(libc::SYS_close_range, from, number - 1, 0) };
+        }
+        from = number.saturating_add(1);
+    }
+}
+
+/// Removes the variables of the environment that `unwanted` names. Only while the process has one thread.
+pub(crate) fn forget_variables(unwanted: impl Fn(&str) -> bool) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(&unwanted) {
+            // SAFETY: no other thread is there to read the environment.
+            unsafe { std::env::remove_var(name) };
+        }
+    }
 }
 
 /// The groups of the process at the other end of a socket, beside its primary one, as they were when it connected.

@@ -1,1 +1,95 @@
-//! The vault's outside.
+//! The vault's outside: it hardens its process, listens, knows who is calling, and lets the engine answer.
+//!
+//! It never looks into a request, and knows of the engine only that applications [enter](Host::enter) there.
+
+mod caller;
+mod detach;
+mod harden;
+mod listen;
+mod member;
+mod ready;
+mod server;
+#[cfg(test)]
+pub(crate) mod testing;
+mod watch;
+
+pub use detach::detach;
+
+use crate::call::Host;
+use crate::config::Home;
+use crate::error::{Code, Error, Result};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a vault is run.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The home that it serves.
+    pub home: Home,
+    /// An inherited descriptor that is told `ready` once the vault listens, or `error: …` where it cannot.
+    pub ready_fd: Option<i32>,
+    /// After how long without an application it ends, where that is not what the configuration says; zero is never.
+    pub idle: Option<Duration>,
+    /// Stays in the directory that it was started in, and tells standard error what it does.
+    pub foreground: bool,
+}
+
+/// Runs a vault until it is idle, told to end, or without a home. `open` opens the engine on the home.
+///
+/// This takes the whole process: every descriptor but the standard ones and those that were passed on purpose is closed,
+/// signals are taken over. It is called at the start of a program and nowhere else.
+///
+/// # Errors
+/// What keeps the vault from serving, in words for an administrator.
+pub fn run(options: ServeOptions, open: impl FnOnce(&Home) -> Result<Arc<dyn Host>>) -> Result<()> {
+    let passed = listen::passed_sockets();
+    let kept: Vec<i32> = [0, 1, 2].into_iter().chain(options.ready_fd).chain(passed.iter().copied()).collect();
+    crate::os::close_all_but(&kept);
+    let mut ready = ready::Ready::new(options.ready_fd)?;
+    let outcome = start(&options, &passed, open);
+    ready.tell(&outcome)?;
+    let (mut vault, server) = outcome?;
+    note(&options, &format!("serves {} (process {})", options.home.directory.display(), std::process::id()));
+    let end = vault.watch(&server);
+    note(&options, &format!("ends: {end}"));
+    let lock = vault.lock();
+    drop(vault); // nobody arrives from here on; who has no answer yet goes to the next vault
+    server.finish(PATIENCE);
+    drop(server); // closes the store
+    drop(lock); // and only then may the next vault open it
+    Ok(())
+}
+
+/// How long running requests may take when the vault is told to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn start(
+    options: &ServeOptions,
+    passed: &[i32],
+    open: impl FnOnce(&Home) -> Result<Arc<dyn Host>>,
+) -> Result<(watch::Vault, Arc<server::Server>)> {
+    harden::process()?;
+    let signals = crate::os::signals().map_err(|error| broken("take over the signals", error))?;
+    if !options.foreground {
+        rustix::process::chdir("/").map_err(|error| broken("go to /", error.into()))?;
+    }
+    let callers = caller::Callers::of(&options.home)?;
+    let listener = listen::Listener::open(&options.home, &callers, passed)?;
+    let server = server::Server::new(open(&options.home)?, callers);
+    listener.listen()?;
+    let seconds = Duration::from_secs(options.home.config.idle_seconds);
+    let idle = options.idle.unwrap_or(seconds);
+    Ok((watch::Vault::new(listener, Some(signals), (!idle.is_zero()).then_some(idle)), server))
+}
+
+fn broken(what: &str, error: std::io::Error) -> Error {
+    Code::GeneralError.because(format!("the vault cannot {what}: {error}"))
+}
+
+/// A line for whoever started the vault by hand.
+fn note(options: &ServeOptions, text: &str) {
+    if options.foreground {
+        let _ = writeln!(std::io::stderr(), "strongroom: {text}"); // nobody may be listening
+    }
+}
