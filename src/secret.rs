@@ -21,6 +21,12 @@ pub fn outside_locked_memory() -> u64 {
     LOCKED.refused()
 }
 
+/// Whether a variable of the environment looks as if it held a secret: a PIN, a password.
+pub(crate) fn is_name_of_one(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["PIN", "PASSWORD", "PASSPHRASE", "SECRET", "TOKEN"].iter().any(|word| name.contains(word))
+}
+
 /// A secret byte string (a PIN, a key value, a plaintext on its way).
 ///
 /// It has no `Debug` and no `Display`, and equality takes the same time wherever the strings differ.

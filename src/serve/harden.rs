@@ -15,7 +15,7 @@ pub(crate) fn process() -> Result<()> {
         .map_err(|error| broken("forbid core dumps", error.into()))?;
     rustix::thread::set_no_new_privs(true).map_err(|error| broken("give up privileges", error.into()))?;
     umask(rustix::fs::Mode::from_raw_mode(0o077));
-    crate::os::forget_variables(is_secret);
+    crate::os::forget_variables(crate::secret::is_name_of_one);
     allow_many_descriptors();
     lock_memory();
     Ok(())
@@ -42,9 +42,3 @@ fn allow_many_descriptors() {
 }
 
 const MANY: u64 = 8192;
-
-/// Whether a variable looks as if it held what the vault has no use for: a PIN, a password.
-pub(crate) fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    ["PIN", "PASSWORD", "PASSPHRASE", "SECRET", "TOKEN"].iter().any(|word| name.contains(word))
-}

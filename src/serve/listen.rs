@@ -119,7 +119,7 @@ fn claim_at(path: &Path, group: Option<u32>) -> io::Result<(OwnedFd, Own)> {
     let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file)?;
     let until = Instant::now() + PATIENCE;
     while let Err(error) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        if address::connect_to(path).is_ok() {
+        if address::connect_to(path, PATIENCE).is_ok() {
             return Err(io::Error::new(ErrorKind::AddrInUse, "another vault serves this home already"));
         }
         if Instant::now() > until {
@@ -251,7 +251,7 @@ mod tests {
         listener.listen().unwrap();
         let error = open(&home).err().unwrap();
         assert!(error.why().contains("already"), "{error}");
-        address::connect_to(&home.directory.join("vault.sock")).unwrap();
+        address::connect_to(&home.directory.join("vault.sock"), PATIENCE).unwrap();
     }
 
     #[test]
@@ -272,6 +272,6 @@ mod tests {
         listener.listen().unwrap();
         std::fs::remove_file(home.directory.join("vault.sock")).unwrap();
         listener.mend();
-        address::connect_to(&home.directory.join("vault.sock")).unwrap();
+        address::connect_to(&home.directory.join("vault.sock"), PATIENCE).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::call::{Application, Host};
 use crate::error::{Code, Result};
-use crate::wire::hello::{Purpose, Ticket};
+use crate::wire::hello::{Purpose, Ticket, UNKNOWN};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -54,9 +54,6 @@ impl Members {
         self.by_ticket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// How the vault says that it does not know a ticket. No other greeting is refused with this code.
-pub(crate) const UNKNOWN: Code = Code::SessionHandleInvalid;
 
 impl Drop for Member {
     fn drop(&mut self) {

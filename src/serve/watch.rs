@@ -125,7 +125,7 @@ mod tests {
     fn a_connected_application_keeps_the_vault() {
         let home = tempfile::tempdir().unwrap();
         let mut vault = vault(home.path(), Some(Duration::from_millis(50)));
-        let application = connect_to(&home.path().join("vault.sock")).unwrap();
+        let application = connect_to(&home.path().join("vault.sock"), LOOK).unwrap();
         std::thread::scope(|scope| {
             let vault = scope.spawn(move || vault.watch(&server(FakeHost::default(), 9)));
             std::thread::sleep(Duration::from_millis(200));

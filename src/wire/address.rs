@@ -5,11 +5,12 @@
 use crate::config::Home;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, socket_with};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, socket_with, sockopt};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The name of the socket in the home.
 const NAME: &str = "vault.sock";
@@ -22,9 +23,10 @@ pub fn places(home: &Home) -> Vec<PathBuf> {
     }
 }
 
-/// Connects to the socket at `path`.
-pub fn connect_to(path: &Path) -> io::Result<OwnedFd> {
+/// Connects to the socket at `path`; [`io::ErrorKind::WouldBlock`] where nobody takes the call within `patience`.
+pub fn connect_to(path: &Path, patience: Duration) -> io::Result<OwnedFd> {
     let socket = seqpacket()?;
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(patience))?;
     with_address(path, |address| connect(&socket, address))?;
     Ok(socket)
 }
@@ -110,10 +112,10 @@ mod tests {
         let long = root.path().join("d".repeat(120)).join("e".repeat(120));
         std::fs::create_dir_all(&long).unwrap();
         for path in [long.join(NAME), root.path().join(NAME)] {
-            assert!(connect_to(&path).is_err());
+            assert!(connect_to(&path, Duration::from_secs(5)).is_err());
             let listener = bind_to(&path).unwrap();
             rustix::net::listen(&listener, 1).unwrap();
-            connect_to(&path).unwrap();
+            connect_to(&path, Duration::from_secs(5)).unwrap();
             assert_eq!(bind_to(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         }
     }

@@ -17,6 +17,9 @@ const MAGIC: [u8; 8] = *b"STRONGRM";
 /// What an application proves itself by: whoever knows it belongs to the application.
 pub type Ticket = [u8; 32];
 
+/// How the vault says that it does not know a ticket. No other greeting is refused with this code.
+pub(crate) const UNKNOWN: Code = Code::SessionHandleInvalid;
+
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
