@@ -59,6 +59,35 @@ pub(crate) fn forget_variables(unwanted: impl Fn(&str) -> bool) {
     }
 }
 
+/// Who is at the other end of a socket, as the kernel noted when it connected (or began to listen).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    /// Its process; 0 where that is in another namespace.
+    pub(crate) process: i32,
+    pub(crate) user: u32,
+    pub(crate) group: u32,
+}
+
+/// Who is at the other end of a socket. (rustix's own form takes the process for a number other than 0.)
+pub(crate) fn peer(socket: BorrowedFd<'_>) -> io::Result<Peer> {
+    let mut peer = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: `peer` has room for `length` bytes, and any bytes are a `ucred`.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            std::ptr::from_mut(&mut peer).cast(),
+            &mut length,
+        )
+    };
+    match done {
+        0 => Ok(Peer { process: peer.pid, user: peer.uid, group: peer.gid }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// The groups of the process at the other end of a socket, beside its primary one, as they were when it connected.
 pub(crate) fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
     let mut groups = vec![0u32; 64];

@@ -39,7 +39,7 @@ impl Identity {
             *bytes = word.load(Ordering::Relaxed).to_ne_bytes();
         }
         fence(Ordering::Acquire);
-        let whole = before % 2 == 0 && self.version.load(Ordering::Relaxed) == before;
+        let whole = before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before;
         (whole && ticket != Ticket::default()).then_some(ticket)
     }
 }

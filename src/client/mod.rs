@@ -26,7 +26,7 @@ pub struct Client {
 
 enum Where {
     Vault(Remote<Arc<vault::Vault>>),
-    InProcess(Remote<in_process::Engine>),
+    InProcess(Box<Remote<in_process::Engine>>),
 }
 
 impl Client {
@@ -34,7 +34,7 @@ impl Client {
     pub fn new(home: Home) -> Result<Client> {
         let engine = match home.config.engine {
             EngineKind::Vault => Where::Vault(Remote(Arc::new(vault::Vault::new(home)))),
-            EngineKind::InProcess => Where::InProcess(Remote(in_process::Engine::new(home))),
+            EngineKind::InProcess => Where::InProcess(Box::new(Remote(in_process::Engine::new(home)))),
         };
         Ok(Client { engine })
     }
@@ -43,7 +43,7 @@ impl Client {
     pub fn calls(&self) -> &(dyn Calls + Sync) {
         match &self.engine {
             Where::Vault(remote) => remote,
-            Where::InProcess(remote) => remote,
+            Where::InProcess(remote) => &**remote,
         }
     }
 
@@ -52,7 +52,7 @@ impl Client {
     pub fn forked(&self) -> Result<Client> {
         let engine = match &self.engine {
             Where::Vault(remote) => Where::Vault(Remote(Arc::new(remote.0.forked()))),
-            Where::InProcess(remote) => Where::InProcess(Remote(remote.0.forked())),
+            Where::InProcess(remote) => Where::InProcess(Box::new(Remote(remote.0.forked()))),
         };
         Ok(Client { engine })
     }

@@ -5,8 +5,8 @@ use crate::error::{Code, Error, Result};
 use crate::wire::address;
 use crate::wire::hello::{self, Hello, Welcome};
 use crate::wire::seqpacket::{Buffer, Connection, Lost};
-use rustix::net::sockopt::socket_peercred;
 use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -64,12 +64,12 @@ fn introduce(home: &Home, connection: Connection, hello: &Hello) -> Result<Optio
 
 /// PINs go to nobody but the owner of the home, this very user, or root (who makes the sockets that systemd passes on).
 fn check_vault(home: &Home, connection: &Connection) -> Result<i32> {
-    let peer = socket_peercred(connection)
+    let peer = crate::os::peer(connection.as_fd())
         .map_err(|error| Code::DeviceError.because(format!("it cannot be told whose vault this is: {error}")))?;
-    let user = peer.uid.as_raw();
+    let user = peer.user;
     let owner = || home.directory.metadata().is_ok_and(|found| found.uid() == user);
     if user == 0 || user == rustix::process::geteuid().as_raw() || owner() {
-        return Ok(peer.pid.as_raw_nonzero().get());
+        return Ok(peer.process);
     }
     Err(Code::DeviceError.because(format!("the vault's socket belongs to user {user}, who does not own the home")))
 }

@@ -248,3 +248,175 @@ impl Transport for Arc<Vault> {
 fn gone() -> Error {
     Code::DeviceError.because("the vault ended; its sessions are gone: open new ones and log in again")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::{Calls, Remote};
+    use crate::config::Config;
+    use crate::serve::testing::FakeVault;
+    use crate::wire::values::Output;
+    use std::path::Path;
+    use std::time::Duration;
+
+    type Application = Remote<Arc<Vault>>;
+
+    fn application(home: &Path) -> Application {
+        let config = Config { vault_binary: Some("/nowhere".into()), ..Default::default() };
+        Remote(Arc::new(Vault::new(Home { directory: home.to_owned(), config })))
+    }
+
+    fn child(of: &Application) -> Application {
+        Remote(Arc::new(of.0.forked()))
+    }
+
+    fn code<T>(outcome: Result<T>) -> Option<Code> {
+        outcome.err().map(|error| error.code())
+    }
+
+    /// Until what is so becomes so: the vault notices the end of a connection in its own time.
+    fn eventually(so: impl Fn() -> bool) {
+        let so = (0..500).any(|_| {
+            so() || {
+                std::thread::sleep(Duration::from_millis(10));
+                false
+            }
+        });
+        assert!(so);
+    }
+
+    #[test]
+    fn many_threads_are_one_application() {
+        let home = tempfile::tempdir().unwrap();
+        let vault = FakeVault::start(home.path());
+        let application = application(home.path());
+        std::thread::scope(|scope| {
+            for thread in 0..16u8 {
+                let (application, vault) = (&application, &vault);
+                scope.spawn(move || {
+                    for turn in 0..20 {
+                        let session = application.open_session(0, 0).unwrap();
+                        let data = vec![thread; turn * 500 + usize::from(turn == 7) * 100_000];
+                        match application.sign(session, &data, Some(1 << 20)).unwrap() {
+                            Output::Bytes(bytes) => assert!(*bytes == data),
+                            _ => panic!("no bytes"),
+                        }
+                        application.close_session(session).unwrap();
+                    }
+                    assert_eq!(vault.host.living(), 1);
+                });
+            }
+        });
+        assert!(application.0.lock().all.len() <= 16);
+        drop(application);
+        eventually(|| vault.host.living() == 0);
+    }
+
+    #[test]
+    fn sessions_outlive_the_thread_that_opened_them() {
+        let home = tempfile::tempdir().unwrap();
+        let _vault = FakeVault::start(home.path());
+        let application = application(home.path());
+        let session =
+            std::thread::scope(|scope| scope.spawn(|| application.open_session(0, 0)).join()).unwrap().unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        application.session_info(session).unwrap();
+    }
+
+    #[test]
+    fn the_end_of_the_vault_is_told_once_and_no_handle_comes_again() {
+        let home = tempfile::tempdir().unwrap();
+        let vault = FakeVault::start(home.path());
+        let application = application(home.path());
+        let old = application.open_session(0, 0).unwrap();
+        drop(vault);
+        let error = application.session_info(old).err().unwrap();
+        assert!(error.code() == Code::DeviceError && error.why().contains("log in again"), "{error}");
+        assert_eq!(code(application.slot_list()), Some(Code::DeviceError)); // no vault, and none can be started
+
+        let _vault = FakeVault::start(home.path());
+        assert_eq!(code(application.session_info(old)), Some(Code::SessionHandleInvalid));
+        assert!(application.open_session(0, 0).unwrap() > old);
+    }
+
+    #[test]
+    fn without_sessions_a_new_vault_goes_unnoticed() {
+        let home = tempfile::tempdir().unwrap();
+        let vault = FakeVault::start(home.path());
+        let application = application(home.path());
+        let old = application.open_session(0, 0).unwrap();
+        application.close_session(old).unwrap();
+        drop(vault);
+        let _vault = FakeVault::start(home.path());
+        assert!(application.open_session(0, 0).unwrap() > old);
+    }
+
+    #[test]
+    fn a_vault_that_ends_during_a_call_ends_the_call() {
+        let home = tempfile::tempdir().unwrap();
+        let vault = FakeVault::start(home.path());
+        let application = application(home.path());
+        let session = application.open_session(0, 0).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| application.generate_random(session, 100_000));
+            std::thread::sleep(Duration::from_millis(50));
+            vault.die();
+            assert_eq!(code(waiting.join().unwrap()), Some(Code::DeviceError));
+        });
+    }
+
+    #[test]
+    fn a_child_has_its_own_copy_and_lets_go_of_its_parents_connections() {
+        let home = tempfile::tempdir().unwrap();
+        let vault = FakeVault::start(home.path());
+        let parent = application(home.path());
+        let session = parent.open_session(0, 0).unwrap();
+        let child = child(&parent);
+        assert_eq!(vault.host.living(), 1);
+        child.session_info(session).unwrap();
+        // Parent and child are one process here: what the child let go of is gone for good.
+        eventually(|| vault.host.living() == 1);
+        child.close_session(session).unwrap();
+        assert_eq!(code(child.session_info(session)), Some(Code::SessionHandleInvalid));
+    }
+
+    #[test]
+    fn a_grandchild_whose_parent_never_called_copies_the_grandparent() {
+        let home = tempfile::tempdir().unwrap();
+        let _vault = FakeVault::start(home.path());
+        let parent = application(home.path());
+        let session = parent.open_session(0, 0).unwrap();
+        let grandchild = child(&child(&parent));
+        grandchild.session_info(session).unwrap();
+        assert!(grandchild.open_session(0, 0).unwrap() > session);
+    }
+
+    #[test]
+    fn a_child_of_an_application_that_is_gone_begins_anew_with_larger_handles() {
+        let home = tempfile::tempdir().unwrap();
+        let vault = FakeVault::start(home.path());
+        let parent = application(home.path());
+        let session = parent.open_session(0, 0).unwrap();
+        let child = child(&parent);
+        drop(vault);
+        let _vault = FakeVault::start(home.path());
+        assert_eq!(code(child.session_info(session)), Some(Code::SessionHandleInvalid));
+        assert!(child.open_session(0, 0).unwrap() > session);
+    }
+
+    #[test]
+    fn a_stranger_in_the_vaults_place_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let socket = crate::wire::address::bind_to(&home.path().join("vault.sock")).unwrap();
+        rustix::net::listen(&socket, 1).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let caller = Connection::new(rustix::net::accept(&socket).unwrap());
+                let _ = caller.receive(&mut Buffer::default());
+                caller.send(b"220 mail.example ESMTP").unwrap();
+            });
+            let error = application(home.path()).slot_list().err().unwrap();
+            assert!(error.why().contains("no Strongroom"), "{error}");
+        });
+    }
+}

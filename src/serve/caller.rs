@@ -2,7 +2,6 @@
 
 use crate::config::Home;
 use crate::error::{Code, Result};
-use rustix::net::sockopt::socket_peercred;
 use std::os::fd::AsFd;
 
 /// Who may call.
@@ -30,9 +29,9 @@ impl Callers {
 
     /// The user at the other end of a connection, where this one may call.
     pub(crate) fn admit(&self, socket: impl AsFd) -> Result<u32> {
-        let peer = socket_peercred(&socket)
+        let peer = crate::os::peer(socket.as_fd())
             .map_err(|error| Code::DeviceError.because(format!("the vault cannot tell who is calling: {error}")))?;
-        let (user, group) = (peer.uid.as_raw(), peer.gid.as_raw());
+        let (user, group) = (peer.user, peer.group);
         let member = |ours: u32| {
             group == ours || crate::os::peer_groups(socket.as_fd()).is_ok_and(|groups| groups.contains(&ours))
         };

@@ -14,6 +14,7 @@ pub(crate) mod testing;
 mod watch;
 
 pub use detach::detach;
+pub use server::answer;
 
 use crate::call::Host;
 use crate::config::Home;

@@ -127,6 +127,12 @@ impl Server {
         drop(self.closed.wait_timeout_while(open, patience, still));
     }
 
+    /// Ends all connections at once, as a crash would.
+    #[cfg(test)]
+    pub(crate) fn cut(&self) {
+        self.lock().connections.values().for_each(|connection| connection.cut());
+    }
+
     fn register(&self, connection: &Arc<Connection>) -> Option<u64> {
         let mut open = self.lock();
         if open.ending || open.connections.len() >= self.most {
@@ -163,7 +169,7 @@ impl Drop for Leaving<'_> {
 /// Answers one request: the answer, and behind it where the application stands.
 ///
 /// A panic in the engine is this caller's CKR_GENERAL_ERROR and nobody else's matter.
-pub(crate) fn answer(application: &dyn Application, request: &[u8], reply: &mut Writer) {
+pub fn answer(application: &dyn Application, request: &[u8], reply: &mut Writer) {
     if catch_unwind(AssertUnwindSafe(|| call::answer(application, request, reply))).is_err() {
         call::write_refusal(&fault(), reply);
     }

@@ -4,14 +4,19 @@ use crate::call::{self, Application, Host, Remote, Standing, Transport};
 use crate::config::Home;
 use crate::error::{Code, Result};
 use crate::serve::caller::Callers;
+use crate::serve::listen::Listener;
 use crate::serve::server::Server;
+use crate::serve::watch::Vault;
 use crate::wire::codec::{Reader, Wire, Writer};
 use crate::wire::hello::{self, Hello, Purpose, Welcome};
 use crate::wire::seqpacket::{Buffer, Connection};
 use crate::wire::values::*;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -100,6 +105,44 @@ impl Fake {
 
 fn check(open: bool) -> Result<()> {
     if open { Ok(()) } else { Err(Code::SessionHandleInvalid.into()) }
+}
+
+/// A vault on a thread, with a socket in its home.
+pub(crate) struct FakeVault {
+    pub(crate) host: Arc<FakeHost>,
+    server: Arc<Server>,
+    signals: OwnedFd,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FakeVault {
+    pub(crate) fn start(home: &Path) -> FakeVault {
+        let home = Home { directory: home.to_owned(), config: Default::default() };
+        let host = Arc::new(FakeHost::default());
+        let callers = Callers::of(&home).unwrap();
+        let listener = Listener::open(&home, &callers, &[]).unwrap();
+        listener.listen().unwrap();
+        let server = Server::new(host.clone(), callers);
+        let (read, signals) = rustix::pipe::pipe().unwrap();
+        let (mut vault, serving) = (Vault::new(listener, Some(read), None), server.clone());
+        let thread = std::thread::spawn(move || {
+            vault.watch(&serving);
+        });
+        FakeVault { host, server, signals, thread: Some(thread) }
+    }
+
+    /// Ends without finishing what is under way.
+    pub(crate) fn die(self) {
+        self.server.cut();
+    }
+}
+
+impl Drop for FakeVault {
+    fn drop(&mut self) {
+        rustix::io::write(&self.signals, b"x").unwrap();
+        self.thread.take().unwrap().join().unwrap();
+        self.server.finish(Duration::from_secs(1));
+    }
 }
 
 /// A server that lets this user in.

@@ -140,8 +140,8 @@ mod tests {
         let place = |home: &str| places(&Home { directory: home.into(), config: Default::default() });
         assert_ne!(place("/srv/a"), place("/srv/b"));
         assert_eq!(place("/srv/a")[0], Path::new("/srv/a/vault.sock"));
-        let socket = Some(PathBuf::from("/run/s"));
-        let config = crate::config::Config { socket: socket.clone(), ..Default::default() };
-        assert_eq!(places(&Home { directory: "/srv/a".into(), config }), [socket.unwrap()]);
+        let socket = PathBuf::from("/run/s");
+        let config = crate::config::Config { socket: Some(socket.clone()), ..Default::default() };
+        assert_eq!(places(&Home { directory: "/srv/a".into(), config }), [socket]);
     }
 }

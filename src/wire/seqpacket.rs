@@ -122,6 +122,12 @@ impl Connection {
     pub fn close_for_requests(&self) {
         let _ = shutdown(&self.socket, Shutdown::Read); // it fails only when the other end was faster
     }
+
+    /// Ends the connection in the middle of whatever is under way.
+    #[cfg(test)]
+    pub(crate) fn cut(&self) {
+        shutdown(&self.socket, Shutdown::Both).unwrap();
+    }
 }
 
 impl AsFd for Connection {
