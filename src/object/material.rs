@@ -69,10 +69,12 @@ fn follow(object: &mut Object) -> Result<()> {
 /// Finds the public exponent of an RSA private key whose template leaves it out, where the rest tells it: Java
 /// imports keys by modulus and private exponent alone.
 pub(super) fn fill(object: &mut Object) {
-    if object.class() == CKO_PRIVATE_KEY && object.value(CKA_PUBLIC_EXPONENT).is_none() {
-        if let Ok(whole) = public::rsa_private(&known(object)) {
-            object.set(CKA_PUBLIC_EXPONENT, Value::Bytes(whole.e));
-        }
+    let is_rsa = (object.class(), object.key_type()) == (CKO_PRIVATE_KEY, CKK_RSA);
+    if !is_rsa || object.value(CKA_PUBLIC_EXPONENT).is_some() {
+        return;
+    }
+    if let Ok(whole) = public::rsa_private(&known(object)) {
+        object.set(CKA_PUBLIC_EXPONENT, Value::Bytes(whole.e));
     }
 }
 
