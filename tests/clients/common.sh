@@ -156,12 +156,12 @@ begin_softhsm() {
     run softhsm2-util --init-token --free --label "$LABEL" --pin "$PIN" --so-pin "$SO_PIN"
 }
 
-# The vaults of this home: processes of ours, known by the home in their environment.
+# The vaults of this home: processes of ours, known by the home on their command line.
 vaults() {
     local process
     for process in /proc/[0-9]*; do
         [ "$(cat "$process/comm" 2>/dev/null)" = strongroom ] || continue
-        tr '\0' '\n' 2>/dev/null <"$process/environ" | grep -qxF "STRONGROOM_HOME=$WORK/home" && echo "${process#/proc/}"
+        tr '\0' '\n' 2>/dev/null <"$process/cmdline" | grep -qxF "$WORK/home" && echo "${process#/proc/}"
     done
 }
 
