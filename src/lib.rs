@@ -13,6 +13,7 @@
 //! * [`client`]: the application's side: finds or starts the vault, keeps connections, carries calls
 //! * [`serve`]: the vault's outside: listening, who is calling, hardening
 //! * [`engine`]: what a token is: slots, sessions, login, operations
+//! * [`abi`]: the C face: pointers into values, values to pointers, initialising, forks
 
 pub mod abi;
 pub mod call;

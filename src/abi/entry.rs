@@ -262,6 +262,29 @@ pub(super) use entry;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::{Remote, Transport};
+    use crate::wire::codec::Writer;
+    use std::sync::Mutex;
+
+    /// Keeps the requests that it gets.
+    struct Heard(Mutex<Vec<Vec<u8>>>);
+
+    impl Transport for Heard {
+        fn exchange<T>(&self, request: &Writer, _: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+            self.0.lock().unwrap().push(request.bytes().to_vec());
+            Err(Code::DeviceError.into())
+        }
+    }
+
+    #[test]
+    fn unusable_arguments_end_the_operation_and_usable_ones_do_not() {
+        let calls = Remote(Heard(Mutex::default()));
+        Ending::new(&calls, 5, 0x800).usable();
+        assert!(calls.0.0.lock().unwrap().is_empty());
+        drop(Ending::new(&calls, 5, 0x800));
+        let request: Vec<u8> = [16].into_iter().chain(5u64.to_le_bytes()).chain(0x800u64.to_le_bytes()).collect();
+        assert_eq!(*calls.0.0.lock().unwrap(), [request]);
+    }
 
     #[test]
     fn panics_become_general_error() {

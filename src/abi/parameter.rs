@@ -7,19 +7,26 @@ use crate::mechanism::Part;
 use crate::wire::values::{Field, Parameter};
 use zeroize::Zeroizing;
 
-/// The parameter at `pointer`: the fields that `parts` describe, or plain bytes where there are none.
+/// The parameter at `pointer`: the fields of the structure that has this length, or plain bytes where the mechanism has
+/// no structure. `others` are the same parameter in other versions of the standard.
 ///
 /// # Safety
 /// `pointer` is good for `length` bytes, and pointers in the structure for the lengths beside them.
-pub(super) unsafe fn read(parts: &'static [Part], pointer: *const u8, length: CK_ULONG) -> Result<Parameter> {
+pub(super) unsafe fn read(
+    parts: &'static [Part],
+    others: &[&'static [Part]],
+    pointer: *const u8,
+    length: CK_ULONG,
+) -> Result<Parameter> {
     if parts.is_empty() {
         // SAFETY: the caller's promise.
         return Ok(Parameter::Bytes(unsafe { owned(pointer, length) }?));
     }
-    if length != size(parts) as u64 {
+    let fits = |parts: &&'static [Part]| size(parts) as u64 == length;
+    let Some(parts) = Some(parts).into_iter().chain(others.iter().copied()).find(fits) else {
         let due = size(parts);
         return Err(Code::MechanismParamInvalid.because(format!("the parameter has {length} bytes, and {due} are due")));
-    }
+    };
     // SAFETY: the caller's promise; the structure fills the length.
     Ok(Parameter::Fields(unsafe { fields(parts, pointer) }?))
 }
@@ -110,9 +117,12 @@ mod tests {
     const HKDF: &[Part] = &[Part::Byte, Part::Byte, Part::Number, Part::Number, Part::Bytes, Part::Number, Part::Bytes];
     const RSA_AES: &[Part] = &[Part::Number, Part::Struct(OAEP)];
 
+    /// Another version of every structure.
+    const OTHER: &[Part] = &[Part::Byte];
+
     fn parameter<T>(parts: &'static [Part], of: &T) -> Result<Parameter> {
         // SAFETY: the structures of these tests point to what they say, or are refused before they are followed.
-        unsafe { read(parts, ptr::from_ref(of).cast(), size_of::<T>() as u64) }
+        unsafe { read(parts, &[OTHER], ptr::from_ref(of).cast(), size_of::<T>() as u64) }
     }
 
     fn bytes_field(bytes: &[u8]) -> Field {
@@ -180,6 +190,11 @@ mod tests {
         assert!(refused(parameter(GCM, &gcm)));
         assert!(refused(parameter(GCM, &[0u8; 40])));
         assert!(refused(parameter(GCM, &[0u8; 49])));
+    }
+
+    #[test]
+    fn the_length_tells_which_version_of_a_structure_it_is() {
+        assert!(parameter(GCM, &[5u8]).unwrap() == Parameter::Fields(vec![Field::Number(5)]));
     }
 
     #[test]

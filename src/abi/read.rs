@@ -87,11 +87,12 @@ pub(super) unsafe fn optional_mechanism(pointer: *const CK_MECHANISM) -> Result<
 /// # Safety
 /// A pointer that is not NULL points to the parameter of that mechanism.
 unsafe fn parameter(mechanism: u64, pointer: *const u8, length: CK_ULONG) -> Result<Parameter> {
+    let (parts, others) = (crate::mechanism::parts(mechanism), crate::mechanism::other_parts(mechanism));
     match (pointer.is_null(), length) {
         (_, 0) => Ok(Parameter::None),
         (true, _) => Err(Code::MechanismParamInvalid.because("pParameter is NULL and has a length")),
         // SAFETY: the caller's promise.
-        (false, _) => unsafe { super::parameter::read(crate::mechanism::parts(mechanism), pointer, length) },
+        (false, _) => unsafe { super::parameter::read(parts, others, pointer, length) },
     }
 }
 
