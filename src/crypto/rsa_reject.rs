@@ -55,7 +55,7 @@ fn real_start(padded: &[u8]) -> (Choice, u32) {
 /// The length of the false message: the last of the drawn ones that leaves room for the padding.
 fn false_length(derivation: &[u8], size: usize) -> u32 {
     let limit = size as u32 - 2 - 8;
-    let mask = u32::MAX >> limit.leading_zeros();
+    let mask = u32::MAX >> (limit - 1).leading_zeros();
     let mut length = 0;
     for draw in stream(derivation, b"length", 2 * DRAWS).chunks(2) {
         let candidate = u32::from(draw[0]) << 8 | u32::from(draw[1]);

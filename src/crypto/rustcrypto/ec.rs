@@ -4,6 +4,7 @@ use crate::crypto::ec::Curve;
 use crate::crypto::random;
 use crate::secret::Secret;
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
+use std::borrow::Cow;
 
 /// One of three types, one for each curve; and what is the same for all of them.
 macro_rules! curves {
@@ -23,7 +24,7 @@ macro_rules! curves {
             pub(crate) fn verify(&self, digest: &[u8], signature: &[u8]) -> bool {
                 match self {
                     $(Verifier::$curve(key) => $krate::ecdsa::Signature::from_slice(signature)
-                        .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok()),)*
+                        .is_ok_and(|signature| key.verify_prehash(&leftmost(Curve::$curve, digest), &signature).is_ok()),)*
                 }
             }
         }
@@ -43,7 +44,7 @@ macro_rules! curves {
             pub(crate) fn sign(&self, digest: &[u8]) -> Option<Vec<u8>> {
                 match self {
                     $(Signer::$curve(key) => {
-                        let signature: $krate::ecdsa::Signature = key.sign_prehash(digest).ok()?;
+                        let signature: $krate::ecdsa::Signature = key.sign_prehash(&leftmost(Curve::$curve, digest)).ok()?;
                         Some(signature.to_bytes().to_vec())
                     })*
                 }
@@ -84,6 +85,17 @@ macro_rules! curves {
     };
 }
 curves!(P256: p256, P384: p384, P521: p521);
+
+/// The leftmost bits of a digest, as many as the order has. The crates cut whole bytes, and take the rightmost 521 bits
+/// of 66 bytes on P-521, where FIPS 186-5 (section 6.4.1) takes the leftmost.
+fn leftmost(curve: Curve, digest: &[u8]) -> Cow<'_, [u8]> {
+    if curve != Curve::P521 || digest.len() < curve.width() {
+        return Cow::Borrowed(digest);
+    }
+    let whole = &digest[..curve.width()];
+    let before = std::iter::once(&0).chain(whole);
+    Cow::Owned(before.zip(whole).map(|(before, byte)| before << 1 | byte >> 7).collect())
+}
 
 /// A new scalar: random bytes, until they are in range (FIPS 186-5, appendix A.2.2).
 pub(crate) fn generate(curve: Curve) -> Option<Secret> {
