@@ -74,7 +74,7 @@ impl Census {
 /// The index in use.
 pub(super) enum Index {
     /// On disk.
-    Sled(SledIndex),
+    Sled(Box<SledIndex>),
     /// In memory.
     Memory(MemoryIndex),
 }

@@ -154,7 +154,7 @@ impl Opening<'_> {
                     "the log is damaged and could not be written anew ({error}); nothing can be changed until it is"
                 ));
                 log.refuse(error);
-                found.sled.take().map_or_else(|| self.memory(&truth.catalogue), Index::Sled)
+                found.sled.take().map_or_else(|| self.memory(&truth.catalogue), |sled| Index::Sled(Box::new(sled)))
             }
         };
         Ok(self.store(truth.catalogue, index, log))
@@ -314,7 +314,7 @@ impl Opening<'_> {
                 if let Some(Trouble::Broken(why)) = trouble {
                     self.damage.push(format!("the index was found damaged ({why}), but all records in it are right"));
                 }
-                return Index::Sled(sled);
+                return Index::Sled(Box::new(sled));
             }
         }
         match &trouble {
@@ -351,7 +351,7 @@ impl Opening<'_> {
 
     fn new_index(&self, truth: &Truth, reader: &mut LogReader) -> std::result::Result<Index, Trouble> {
         let head = mend::head(&truth.catalogue, &truth.end);
-        mend::new_index(&self.index, &self.keys, &truth.catalogue, head, reader).map(Index::Sled)
+        mend::new_index(&self.index, &self.keys, &truth.catalogue, head, reader).map(|sled| Index::Sled(Box::new(sled)))
     }
 
     /// The log is damaged and the index cannot be opened for want of room or leave.

@@ -88,6 +88,7 @@ pub(super) struct Keys {
     root: Key,
     spaces: Aes256,
     ids: Aes256,
+    tags: Aes256,
     stamps: Aes256,
     prints: Hmac<Sha256>,
     files: Key,
@@ -102,9 +103,10 @@ impl Keys {
         let root = extract(root);
         let cipher = |purpose: &[u8]| Aes256::new((&*expand(&root, &[purpose])).into());
         let prints = Hmac::<Sha256>::new_from_slice(&expand(&root, &[b"prints"])[..]).expect("any length is a key");
-        let (spaces, ids, stamps) = (cipher(b"blind space"), cipher(b"blind id"), cipher(b"stamp"));
+        let (spaces, ids, tags) = (cipher(b"blind space"), cipher(b"blind id"), cipher(b"blind tag"));
+        let stamps = cipher(b"stamp");
         let files = expand(&root, &[b"files"]);
-        Ok(Keys { spaces, ids, stamps, prints, files, root })
+        Ok(Keys { spaces, ids, tags, stamps, prints, files, root })
     }
 
     /// The sealer of one segment's header and frames, and the mark that its frames begin with.
@@ -184,6 +186,13 @@ impl Keys {
     pub(super) fn blind_space(&self, space: &[u8; 16]) -> [u8; 16] {
         let mut block = *space;
         self.spaces.encrypt_block((&mut block).into());
+        block
+    }
+
+    /// What stands for a tag in the index, in a space that is blind already.
+    pub(super) fn blind_tag(&self, space: &[u8; 16], tag: &Tag) -> [u8; 16] {
+        let mut block: [u8; 16] = std::array::from_fn(|at| tag[at] ^ space[at]);
+        self.tags.encrypt_block((&mut block).into());
         block
     }
 

@@ -4,7 +4,7 @@
 //! word. So every call of it is guarded, and what it holds is checked against a digest when it is opened. It is
 //! never relied on to be durable.
 //!
-//! Keys: `h` the head; `r` and a blind identity: a sealed record; `t`, blind space, tag, blind id: a tag's entry;
+//! Keys: `h` the head; `r` and a blind identity: a sealed record; `t`, blind space, blind tag, blind id: a tag's entry;
 //! `l` and a blind identity: a record known to be lost.
 
 use super::catalogue::Entry;
@@ -72,11 +72,11 @@ impl SledIndex {
     pub(super) fn find(&self, keys: &Keys, space: &[u8; 16], tags: &[Tag]) -> Result<BTreeSet<RecordId>, Trouble> {
         let (db, space) = (self.db()?, keys.blind_space(space));
         guarded(|| {
-            let (rarest, ids) = rarest(db, &space, tags)?;
+            let (rarest, ids) = rarest(db, keys, &space, tags)?;
             let mut found = BTreeSet::new();
             'ids: for id in ids {
                 for tag in tags.iter().enumerate().filter(|(at, _)| *at != rarest).map(|(_, tag)| tag) {
-                    if !db.contains_key(tag_key(&space, tag, &id))? {
+                    if !db.contains_key(tag_key(keys, &space, tag, &id))? {
                         continue 'ids;
                     }
                 }
@@ -169,7 +169,7 @@ impl Census {
             Some((stamp, record)) => {
                 for tag in record.tags.iter().collect::<BTreeSet<_>>() {
                     let (space, id) = halves(blind);
-                    toggle(&mut self.tags.1, &keys.print_tag(&tag_key(&space, tag, &id)));
+                    toggle(&mut self.tags.1, &keys.print_tag(&tag_key(keys, &space, tag, &id)));
                 }
                 self.catalogue.put(keys, id, Entry { stamp, print: keys.print_record(&id, sealed), at: None, size });
             }
@@ -218,7 +218,7 @@ impl Changes<'_> {
         let (space, id) = halves(blind);
         let (old, new): (BTreeSet<_>, BTreeSet<_>) = (old.iter().collect(), new.iter().collect());
         for tag in old.symmetric_difference(&new) {
-            let key = tag_key(&space, tag, &id);
+            let key = tag_key(self.keys, &space, tag, &id);
             toggle(&mut self.tags, &self.keys.print_tag(&key));
             match new.contains(tag) {
                 true => self.batch.insert(&key[..], &[]),
@@ -256,8 +256,8 @@ impl Changes<'_> {
 
 /// The tag that the fewest records bear (its place), and the blind ids of those. All tags are walked in step, so
 /// this takes as long as the shortest.
-fn rarest(db: &sled::Db, space: &[u8; 16], tags: &[Tag]) -> sled::Result<(usize, Vec<[u8; 16]>)> {
-    let walk = |tag: &Tag| (db.scan_prefix([&[TAG], &space[..], tag].concat()), Vec::new());
+fn rarest(db: &sled::Db, keys: &Keys, space: &[u8; 16], tags: &[Tag]) -> sled::Result<(usize, Vec<[u8; 16]>)> {
+    let walk = |tag: &Tag| (db.scan_prefix([&[TAG], &space[..], &keys.blind_tag(space, tag)].concat()), Vec::new());
     let mut walks: Vec<(sled::Iter, Vec<[u8; 16]>)> = tags.iter().map(walk).collect();
     if walks.is_empty() {
         return Ok((0, Vec::new()));
@@ -298,10 +298,10 @@ fn key(kind: u8, blind: &[u8; 32]) -> Vec<u8> {
     [&[kind], &blind[..]].concat()
 }
 
-fn tag_key(space: &[u8; 16], tag: &Tag, id: &[u8; 16]) -> [u8; 49] {
+fn tag_key(keys: &Keys, space: &[u8; 16], tag: &Tag, id: &[u8; 16]) -> [u8; 49] {
     let mut key = [TAG; 49];
     key[1..17].copy_from_slice(space);
-    key[17..33].copy_from_slice(tag);
+    key[17..33].copy_from_slice(&keys.blind_tag(space, tag));
     key[33..].copy_from_slice(id);
     key
 }

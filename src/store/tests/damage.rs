@@ -96,9 +96,11 @@ fn log_and_index_both_damaged_give_what_either_has() {
     sealed[40] ^= 1;
     db.insert(key, sealed).unwrap();
     drop(db);
-    let last = segments(directory.path()).pop().unwrap();
-    let all = frames(&last);
-    flip(&last, all[all.len() - 3].0 + 60);
+    let only_in_index = id(2, 20);
+    let store = open(directory.path(), Mode::ReadOnly).unwrap();
+    let at = store.state.read().catalogue.entries()[&only_in_index].at.unwrap();
+    drop(store);
+    flip(&directory.path().join("log").join(scan::segment_name(at.segment)), at.offset as usize + 60);
     let store = writable(directory.path());
     assert!(!store.damage().is_empty());
     for (id, (version, payload)) in &model {

@@ -178,6 +178,7 @@ fn wherever_the_last_write_was_cut_all_that_was_acknowledged_is_there() {
             drop(store);
             assert_eq!(writable(work.path()).records(), expected.len() as u64 + 1);
             // With the index that has heard of it, the batch was acknowledged, and is there.
+            fs::remove_dir_all(work.path().join("index")).unwrap();
             copy(&directory.path().join("index"), &work.path().join("index"));
             fs::write(&segments(work.path())[0], &bytes[..cut]).unwrap();
             let store = writable(work.path());
