@@ -19,6 +19,7 @@ pub use server::answer;
 use crate::call::Host;
 use crate::config::Home;
 use crate::error::{Code, Error, Result};
+use crate::log::{self, Level};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,13 +48,18 @@ pub fn run(options: ServeOptions, open: impl FnOnce(&Home) -> Result<Arc<dyn Hos
     let passed = listen::passed_sockets();
     let kept: Vec<i32> = [0, 1, 2].into_iter().chain(options.ready_fd).chain(passed.iter().copied()).collect();
     crate::os::close_all_but(&kept);
+    log::start(&options.home.config.log);
+    tell_panics_to_the_log();
     let mut ready = ready::Ready::new(options.ready_fd)?;
     let outcome = start(&options, &passed, open);
+    if let Err(error) = &outcome {
+        log::line(Level::Error, format_args!("cannot serve {}: {}", options.home.directory.display(), error.why()));
+    }
     ready.tell(&outcome)?;
     let (mut vault, server) = outcome?;
-    note(&options, &format!("serves {} (process {})", options.home.directory.display(), std::process::id()));
+    note(&options, format_args!("serves {} (process {})", options.home.directory.display(), std::process::id()));
     let end = vault.watch(&server);
-    note(&options, &format!("ends: {end}"));
+    note(&options, format_args!("ends: {end}"));
     let lock = vault.lock();
     drop(vault); // nobody arrives from here on; who has no answer yet goes to the next vault
     server.finish(PATIENCE);
@@ -88,9 +94,18 @@ fn broken(what: &str, error: std::io::Error) -> Error {
     Code::GeneralError.because(format!("the vault cannot {what}: {error}"))
 }
 
-/// A line for whoever started the vault by hand.
-fn note(options: &ServeOptions, text: &str) {
-    if options.foreground {
+/// A line for the log, and for whoever started the vault by hand.
+fn note(options: &ServeOptions, text: std::fmt::Arguments<'_>) {
+    log::line(Level::Info, text);
+    if options.foreground && !log::enabled(Level::Info) {
         let _ = writeln!(std::io::stderr(), "strongroom: {text}"); // nobody may be listening
     }
+}
+
+/// The place of a panic goes to the log. Its words do not: they may quote what it was about.
+fn tell_panics_to_the_log() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        log::line(Level::Error, format_args!("panic at {place}"));
+    }));
 }

@@ -1,5 +1,6 @@
 //! The vault's main thread: takes callers in, and knows when the vault ends.
 
+use crate::log::{self, Level};
 use crate::serve::listen::Listener;
 use crate::serve::server::Server;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -53,6 +54,7 @@ impl Vault {
     pub(crate) fn watch(&mut self, server: &Arc<Server>) -> End {
         let mut busy = Instant::now();
         let mut looked = Instant::now();
+        let mut outside = 0;
         loop {
             let (caller, told) = self.wait(self.idle.map_or(LOOK, |idle| idle.min(LOOK)));
             if told {
@@ -72,6 +74,7 @@ impl Vault {
                     return End::Homeless;
                 }
                 self.listener.mend();
+                outside = tell_of_unlocked_memory(outside);
             }
         }
     }
@@ -97,6 +100,17 @@ impl Vault {
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }
+}
+
+/// Says once that secrets are in memory that may be swapped. How many are outside.
+fn tell_of_unlocked_memory(before: u64) -> u64 {
+    let now = crate::secret::outside_locked_memory();
+    if before == 0 && now > 0 {
+        let text =
+            "the bound on locked memory is reached: some secrets may be written to swap (LimitMEMLOCK=, ulimit -l)";
+        log::line(Level::Warn, format_args!("{text}"));
+    }
+    now
 }
 
 #[cfg(test)]
