@@ -142,7 +142,8 @@ pub(crate) fn signals() -> io::Result<OwnedFd> {
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut set);
-        for signal in 1..32 {
+        // The runtime's own handlers tell of an overrun stack: they stay.
+        for signal in (1..32).filter(|signal| ![libc::SIGSEGV, libc::SIGBUS].contains(signal)) {
             libc::signal(signal, libc::SIG_DFL); // SIGKILL and SIGSTOP refuse, which is well
         }
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);

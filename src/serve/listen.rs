@@ -31,11 +31,11 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Takes the passed socket, or makes one where the home's vault is looked for. Nobody is heard before [`Listener::listen`].
-    pub(crate) fn open(home: &Home, callers: &Callers, passed: &[i32]) -> Result<Listener> {
+    pub(crate) fn open(home: &Home, callers: &Callers, passed: Option<io::Result<OwnedFd>>) -> Result<Listener> {
         prepare_home(home, callers)?;
         let found = home.directory.metadata().map_err(|error| unusable(&home.directory, error))?;
-        let (socket, own) = match passed.first() {
-            Some(&number) => (take_passed(number)?, None),
+        let (socket, own) = match passed {
+            Some(socket) => (check_passed(socket)?, None),
             None => claim(home, callers).map(|(socket, own)| (socket, Some(own)))?,
         };
         Ok(Listener { home: home.directory.clone(), identity: (found.dev(), found.ino()), socket, own })
@@ -191,8 +191,13 @@ pub(crate) fn passed_sockets() -> Vec<i32> {
     }
 }
 
-fn take_passed(number: i32) -> Result<OwnedFd> {
-    let socket = crate::os::inherited(number).map_err(|error| broken("take the passed socket", error))?;
+/// Takes over the first of them.
+pub(crate) fn take_passed(numbers: &[i32]) -> Option<io::Result<OwnedFd>> {
+    numbers.first().map(|&number| crate::os::inherited(number))
+}
+
+fn check_passed(socket: io::Result<OwnedFd>) -> Result<OwnedFd> {
+    let socket = socket.map_err(|error| broken("take the passed socket", error))?;
     match sockopt::socket_type(&socket) {
         Ok(SocketType::SEQPACKET) => Ok(socket),
         _ => Err(Code::GeneralError
@@ -210,7 +215,7 @@ mod tests {
     use crate::config::{Config, Share};
 
     fn open(home: &Home) -> Result<Listener> {
-        Listener::open(home, &Callers::of(home)?, &[])
+        Listener::open(home, &Callers::of(home)?, None)
     }
 
     fn home(directory: &Path) -> Home {

@@ -21,6 +21,7 @@ use crate::config::Home;
 use crate::error::{Code, Error, Result};
 use crate::log::{self, Level};
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,8 +51,10 @@ pub fn run(options: ServeOptions, open: impl FnOnce(&Home) -> Result<Arc<dyn Hos
     crate::os::close_all_but(&kept);
     log::start(&options.home.config.log);
     tell_panics_to_the_log();
+    // Taken before anything is opened: a number that was named in error must not be one of ours.
     let mut ready = ready::Ready::new(options.ready_fd)?;
-    let outcome = start(&options, &passed, open);
+    let passed = listen::take_passed(&passed);
+    let outcome = start(&options, passed, open);
     if let Err(error) = &outcome {
         log::line(Level::Error, format_args!("cannot serve {}: {}", options.home.directory.display(), error.why()));
     }
@@ -73,7 +76,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 fn start(
     options: &ServeOptions,
-    passed: &[i32],
+    passed: Option<std::io::Result<OwnedFd>>,
     open: impl FnOnce(&Home) -> Result<Arc<dyn Host>>,
 ) -> Result<(watch::Vault, Arc<server::Server>)> {
     harden::process()?;

@@ -120,7 +120,7 @@ impl FakeVault {
         let home = Home { directory: home.to_owned(), config: Default::default() };
         let host = Arc::new(FakeHost::default());
         let callers = Callers::of(&home).unwrap();
-        let listener = Listener::open(&home, &callers, &[]).unwrap();
+        let listener = Listener::open(&home, &callers, None).unwrap();
         listener.listen().unwrap();
         let server = Server::new(host.clone(), callers);
         let (read, signals) = rustix::pipe::pipe().unwrap();

@@ -123,7 +123,7 @@ mod tests {
 
     fn vault(home: &std::path::Path, idle: Option<Duration>) -> Vault {
         let home = Home { directory: home.to_owned(), config: Config::default() };
-        let listener = Listener::open(&home, &Callers::of(&home).unwrap(), &[]).unwrap();
+        let listener = Listener::open(&home, &Callers::of(&home).unwrap(), None).unwrap();
         listener.listen().unwrap();
         Vault::new(listener, None, idle)
     }
