@@ -1,9 +1,8 @@
 //! ECDH on prime curves and on curve25519, and key pairs for the latter (PKCS#11 3.2, section 6.3).
 
 use super::ecdsa::{named_curve, pair, prime_curve};
-use super::rsa::no_parameter;
 use super::structures::ECDH;
-use super::{Key, Made, Mechanism};
+use super::{Key, Made, Mechanism, parameter};
 use crate::ck::*;
 use crate::crypto::hash::Hash;
 use crate::crypto::public::NamedCurve;
@@ -44,7 +43,7 @@ pub(super) const FAMILY: &[Mechanism] = &[
 ];
 
 fn generate_pair(parameter: &Parameter, public: &Object, _: &Object) -> Result<(Made, Made)> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     if named_curve(public)? != NamedCurve::X25519 {
         return Err(Code::CurveNotSupported.because("CKA_EC_PARAMS names no Montgomery curve"));
     }
@@ -82,10 +81,7 @@ impl Kdf {
 const LONGEST_KEY: usize = 64 * 1024;
 
 fn derive(key: &Key, parameter: &Parameter, draft: &Object) -> Result<Secret> {
-    let Parameter::Fields(fields) = parameter else {
-        return Err(Code::MechanismParamInvalid.because("ECDH needs CK_ECDH1_DERIVE_PARAMS"));
-    };
-    let [Field::Number(kdf), Field::Bytes(shared_data), Field::Bytes(peer)] = &fields[..] else {
+    let [Field::Number(kdf), Field::Bytes(shared_data), Field::Bytes(peer)] = parameter::fields(parameter)? else {
         return Err(Code::MechanismParamInvalid.into());
     };
     let kdf = Kdf::from_number(*kdf)?;

@@ -1,8 +1,7 @@
 //! ECDSA on the curves of FIPS 186-5, and key pairs for it (PKCS#11 3.2, section 6.3).
 
 use super::collect::{Most, checking, checking_of_hash, making, making_of_hash};
-use super::rsa::no_parameter;
-use super::{Key, Made, Mechanism, Operation, Verification};
+use super::{Key, Made, Mechanism, Operation, Verification, parameter};
 use crate::ck::{self, *};
 use crate::crypto::ec::{self, Curve, Signer, Verifier};
 use crate::crypto::hash::Hash;
@@ -81,14 +80,14 @@ pub(super) fn pair(template: &Object, curve: NamedCurve, private: Secret, point:
 }
 
 fn generate_pair(parameter: &Parameter, public: &Object, _: &Object) -> Result<(Made, Made)> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let curve = prime_curve(public)?;
     let (scalar, point) = ec::generate(curve)?;
     Ok(pair(public, NamedCurve::Prime(curve), scalar, &point))
 }
 
 fn signer(key: &Key, parameter: &Parameter) -> Result<Arc<Signer>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     key.prepared(|object| {
         let scalar = object.bytes(CKA_VALUE).ok_or(Code::KeyTypeInconsistent)?;
         Signer::new(prime_curve(object)?, scalar)
@@ -96,7 +95,7 @@ fn signer(key: &Key, parameter: &Parameter) -> Result<Arc<Signer>> {
 }
 
 fn verifier(key: &Key, parameter: &Parameter) -> Result<Arc<Verifier>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     key.prepared(|object| {
         let curve = prime_curve(object)?;
         let point = object.bytes(CKA_EC_POINT).ok_or(Code::KeyTypeInconsistent)?;

@@ -2,9 +2,8 @@
 
 use super::collect::{Most, checking, making};
 use super::ecdsa::{named_curve, pair};
-use super::rsa::no_parameter;
 use super::structures::EDDSA;
-use super::{Key, Made, Mechanism, Operation, Verification};
+use super::{Key, Made, Mechanism, Operation, Verification, parameter};
 use crate::ck::*;
 use crate::crypto::ed25519::{SIGNATURE_LENGTH, Signer, Verifier, generate};
 use crate::crypto::public::NamedCurve;
@@ -44,7 +43,7 @@ fn check_curve(object: &Object) -> Result<()> {
 }
 
 fn generate_pair(parameter: &Parameter, public: &Object, _: &Object) -> Result<(Made, Made)> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     check_curve(public)?;
     let (seed, point) = generate()?;
     Ok(pair(public, NamedCurve::Ed25519, seed, &point))
@@ -57,7 +56,7 @@ fn pure(parameter: &Parameter) -> Result<()> {
             [Field::Number(0), Field::Bytes(context)] if context.is_empty() => Ok(()),
             _ => Err(Code::MechanismParamInvalid.because("Ed25519ph and Ed25519ctx are not supported")),
         },
-        _ => no_parameter(parameter),
+        _ => parameter::none(parameter),
     }
 }
 

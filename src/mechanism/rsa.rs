@@ -3,7 +3,7 @@
 //! CKM_RSA_X_509 neither wraps nor unwraps: what it would unwrap to has no length of its own.
 
 use super::collect::{Most, checking, checking_of_hash, making, making_of_hash};
-use super::{Key, Made, Mechanism, Operation, Verification};
+use super::{Key, Made, Mechanism, Operation, Verification, parameter};
 use crate::ck::{self, *};
 use crate::crypto::hash::Hash;
 use crate::crypto::rsa::{Components, PrivateKey, PublicKey, SIZES, generate};
@@ -99,17 +99,8 @@ fn components(object: &Object) -> Result<Components> {
     })
 }
 
-/// Parameters are for mechanisms that have some.
-pub(super) fn no_parameter(parameter: &Parameter) -> Result<()> {
-    match parameter {
-        Parameter::None => Ok(()),
-        Parameter::Bytes(bytes) if bytes.is_empty() => Ok(()),
-        _ => Err(Code::MechanismParamInvalid.because("this mechanism takes no parameter")),
-    }
-}
-
 fn generate_pair(parameter: &Parameter, public: &Object, _: &Object) -> Result<(Made, Made)> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let bits = public.number(CKA_MODULUS_BITS).ok_or_else(|| Code::TemplateIncomplete.because("CKA_MODULUS_BITS"))?;
     let e = public.bytes(CKA_PUBLIC_EXPONENT).unwrap_or(&[1, 0, 1]);
     let Components { n, e, d, p, q, dp, dq, qinv } = generate(bits, e)?;
@@ -132,40 +123,40 @@ fn generate_pair(parameter: &Parameter, public: &Object, _: &Object) -> Result<(
 }
 
 fn sign(key: &Key, parameter: &Parameter) -> Result<Box<dyn Operation>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let key = private(key)?;
     let size = key.size();
     Ok(making(Most(size - PKCS1_OVERHEAD, Code::DataLenRange), size, move |data| key.sign_pkcs1(data)))
 }
 
 fn verify(key: &Key, parameter: &Parameter) -> Result<Box<dyn Verification>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let key = public(key)?;
     let most = Most(key.size() - PKCS1_OVERHEAD, Code::DataLenRange);
     Ok(checking(most, move |data, signature| key.verify_pkcs1(data, signature)))
 }
 
 fn sign_hash(key: &Key, parameter: &Parameter, hash: Hash) -> Result<Box<dyn Operation>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let (key, info) = (private(key)?, digest_info(hash));
     Ok(making_of_hash(hash, key.size(), move |digest| key.sign_pkcs1(&[&info, digest].concat())))
 }
 
 fn verify_hash(key: &Key, parameter: &Parameter, hash: Hash) -> Result<Box<dyn Verification>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let (key, info) = (public(key)?, digest_info(hash));
     Ok(checking_of_hash(hash, move |digest, signature| key.verify_pkcs1(&[&info, digest].concat(), signature)))
 }
 
 fn encrypt(key: &Key, parameter: &Parameter) -> Result<Box<dyn Operation>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let key = public(key)?;
     let (most, size) = (Most(key.size() - PKCS1_OVERHEAD, Code::DataLenRange), key.size());
     Ok(making(most, size, move |data| key.encrypt_pkcs1(data).map(Secret::from)))
 }
 
 fn decrypt(key: &Key, parameter: &Parameter) -> Result<Box<dyn Operation>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let key = private(key)?;
     let size = key.size();
     let most = Most(size, Code::EncryptedDataLenRange);
@@ -173,12 +164,12 @@ fn decrypt(key: &Key, parameter: &Parameter) -> Result<Box<dyn Operation>> {
 }
 
 fn wrap(key: &Key, parameter: &Parameter, value: &[u8]) -> Result<Vec<u8>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     public(key)?.encrypt_pkcs1(value).map_err(wrapping)
 }
 
 fn unwrap(key: &Key, parameter: &Parameter, wrapped: &[u8]) -> Result<Secret> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     private(key)?.decrypt_pkcs1(wrapped).map_err(unwrapping)
 }
 
@@ -200,28 +191,28 @@ pub(super) fn unwrapping(error: crate::error::Error) -> crate::error::Error {
 }
 
 fn sign_raw(key: &Key, parameter: &Parameter) -> Result<Box<dyn Operation>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let key = private(key)?;
     let size = key.size();
     Ok(making(Most(size, Code::DataLenRange), size, move |data| key.sign_raw(data)))
 }
 
 fn verify_raw(key: &Key, parameter: &Parameter) -> Result<Box<dyn Verification>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let key = public(key)?;
     let most = Most(key.size(), Code::DataLenRange);
     Ok(checking(most, move |data, signature| key.verify_raw(data, signature)))
 }
 
 fn encrypt_raw(key: &Key, parameter: &Parameter) -> Result<Box<dyn Operation>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let key = public(key)?;
     let (most, size) = (Most(key.size(), Code::DataLenRange), key.size());
     Ok(making(most, size, move |data| key.encrypt_raw(data).map(Secret::from)))
 }
 
 fn decrypt_raw(key: &Key, parameter: &Parameter) -> Result<Box<dyn Operation>> {
-    no_parameter(parameter)?;
+    parameter::none(parameter)?;
     let key = private(key)?;
     let size = key.size();
     Ok(making(Most(size, Code::EncryptedDataLenRange), size, move |ciphertext| key.decrypt_raw(ciphertext)))

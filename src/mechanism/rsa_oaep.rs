@@ -3,7 +3,7 @@
 use super::collect::{Most, making};
 use super::rsa::{BASE, private, public, unwrapping, wrapping};
 use super::structures::{OAEP, RSA_AES};
-use super::{Key, Mechanism, Operation};
+use super::{Key, Mechanism, Operation, parameter};
 use crate::ck::*;
 use crate::crypto::hash::Hash;
 use crate::crypto::rsa::Oaep;
@@ -60,10 +60,7 @@ fn oaep(fields: &[Field], size: usize) -> Result<Oaep> {
 }
 
 fn oaep_of(parameter: &Parameter, size: usize) -> Result<Oaep> {
-    match parameter {
-        Parameter::Fields(fields) => oaep(fields, size),
-        _ => Err(Code::MechanismParamInvalid.because("OAEP needs CK_RSA_PKCS_OAEP_PARAMS")),
-    }
+    oaep(parameter::fields(parameter)?, size)
 }
 
 fn encrypt(key: &Key, parameter: &Parameter) -> Result<Box<dyn Operation>> {
@@ -92,10 +89,7 @@ fn unwrap(key: &Key, parameter: &Parameter, wrapped: &[u8]) -> Result<Secret> {
 
 /// The length of the AES key in bytes, and the OAEP parameter.
 fn aes_and_oaep(parameter: &Parameter, size: usize) -> Result<(usize, Oaep)> {
-    let Parameter::Fields(fields) = parameter else {
-        return Err(Code::MechanismParamInvalid.because("this mechanism needs CK_RSA_AES_KEY_WRAP_PARAMS"));
-    };
-    let [Field::Number(bits), Field::Fields(Some(fields))] = &fields[..] else {
+    let [Field::Number(bits), Field::Fields(Some(fields))] = parameter::fields(parameter)? else {
         return Err(Code::MechanismParamInvalid.because("RSA_AES_KEY_WRAP: pOAEPParams is NULL"));
     };
     let length = match bits {

@@ -3,7 +3,7 @@
 use super::collect::{Most, checking, checking_of_hash, making, making_of_hash};
 use super::rsa::{BASE, private, public};
 use super::structures::PSS;
-use super::{Key, Mechanism, Operation, Verification};
+use super::{Key, Mechanism, Operation, Verification, parameter};
 use crate::ck::{self, *};
 use crate::crypto::hash::Hash;
 use crate::crypto::rsa::Pss;
@@ -48,10 +48,7 @@ hashed! {
 
 /// The parameter, for a modulus of `bits`.
 fn pss(parameter: &Parameter, bits: usize) -> Result<Pss> {
-    let Parameter::Fields(fields) = parameter else {
-        return Err(Code::MechanismParamInvalid.because("PSS needs CK_RSA_PKCS_PSS_PARAMS"));
-    };
-    let [Field::Number(hash), Field::Number(mgf), Field::Number(salt_length)] = fields[..] else {
+    let [Field::Number(hash), Field::Number(mgf), Field::Number(salt_length)] = *parameter::fields(parameter)? else {
         return Err(Code::MechanismParamInvalid.into());
     };
     let unknown = |what| Code::MechanismParamInvalid.because(what);

@@ -5,4 +5,5 @@ mod curves;
 mod rsa_others;
 mod rsa_refusals;
 mod rsa_vectors;
+mod shared_keys;
 mod support;
