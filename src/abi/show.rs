@@ -32,9 +32,9 @@ pub(super) unsafe fn place(pointer: *const CK_ULONG) -> impl Display {
 pub(super) unsafe fn mechanism(pointer: *const CK_MECHANISM) -> impl Display {
     // SAFETY: the caller's promise.
     let id = if pointer.is_null() { None } else { Some(unsafe { pointer.read_unaligned() }.mechanism) };
-    fmt::from_fn(move |f| match (id, id.and_then(crate::mechanism::find)) {
+    fmt::from_fn(move |f| match (id, id.and_then(crate::mechanism::name)) {
         (None, _) => f.write_str("NULL"),
-        (Some(_), Some(mechanism)) => f.write_str(mechanism.name),
+        (Some(_), Some(name)) => f.write_str(name),
         (Some(id), None) => write!(f, "{id:#x}"),
     })
 }

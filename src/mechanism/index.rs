@@ -10,6 +10,11 @@ pub fn find(id: u64) -> Option<&'static Mechanism> {
     BY_NUMBER.binary_search_by_key(&id, |mechanism| mechanism.id).ok().map(|at| BY_NUMBER[at])
 }
 
+/// The name of a mechanism in the standard, if the token has it.
+pub fn name(id: u64) -> Option<&'static str> {
+    structures(id).map(|structures| structures.name)
+}
+
 /// The structure of a mechanism's parameter, for whoever reads it from C memory.
 pub fn parts(id: u64) -> &'static [Part] {
     structures(id).map_or(&[], |structures| structures.parts)
@@ -26,6 +31,7 @@ fn structures(id: u64) -> Option<&'static Structures> {
 
 struct Structures {
     id: u64,
+    name: &'static str,
     parts: &'static [Part],
     other_parts: &'static [&'static [Part]],
 }
@@ -71,11 +77,11 @@ const fn insert(sorted: &mut [&'static Mechanism; COUNT], length: usize, row: &'
 }
 
 const fn only_structures(rows: &[&'static Mechanism; COUNT]) -> [Structures; COUNT] {
-    let mut structures = [const { Structures { id: 0, parts: &[], other_parts: &[] } }; COUNT];
+    let mut structures = [const { Structures { id: 0, name: "", parts: &[], other_parts: &[] } }; COUNT];
     let mut at = 0;
     while at < COUNT {
-        let Mechanism { id, parts, other_parts, .. } = *rows[at];
-        structures[at] = Structures { id, parts, other_parts };
+        let Mechanism { id, name, parts, other_parts, .. } = *rows[at];
+        structures[at] = Structures { id, name, parts, other_parts };
         at += 1;
     }
     structures
@@ -94,6 +100,7 @@ mod tests {
     fn every_row_is_found_by_its_number_and_no_other_is() {
         for row in rows() {
             assert_eq!(find(row.id).unwrap().name, row.name);
+            assert_eq!(name(row.id), Some(row.name));
             assert_eq!(parts(row.id), row.parts);
             assert_eq!(other_parts(row.id), row.other_parts);
         }

@@ -42,7 +42,7 @@ mod structures;
 pub(crate) mod testing;
 mod wrapping;
 
-pub use index::{find, other_parts, parts};
+pub use index::{find, name, other_parts, parts};
 pub use key::Key;
 
 use crate::ck;
