@@ -21,6 +21,7 @@ pub mod ck;
 pub mod client;
 pub mod config;
 pub mod crypto;
+pub mod engine;
 pub mod error;
 pub mod log;
 pub mod mechanism;

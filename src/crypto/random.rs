@@ -22,6 +22,16 @@ pub fn secret(length: usize) -> Result<Secret> {
     Ok(secret)
 }
 
+/// Mixes `seed` into the kernel's pool. It can only add to what is there: the kernel takes no seed's word for its entropy.
+///
+/// # Errors
+/// [`Code::FunctionFailed`] where the kernel's device cannot be written to.
+pub fn mix(seed: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let mixed = std::fs::OpenOptions::new().write(true).open("/dev/urandom").and_then(|mut pool| pool.write_all(seed));
+    mixed.map_err(|error| Code::FunctionFailed.because(format!("the seed cannot be mixed in: {error}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

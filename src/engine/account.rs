@@ -84,6 +84,5 @@ pub fn check_length(pin: &[u8], pins: &Pins) -> Result<()> {
     if (pins.min_length..=pins.max_length).contains(&length) {
         return Ok(());
     }
-    Err(Code::PinLenRange
-        .because(format!("a PIN of this token has {} to {} bytes", pins.min_length, pins.max_length)))
+    Err(Code::PinLenRange.because(format!("a PIN of this token has {} to {} bytes", pins.min_length, pins.max_length)))
 }

@@ -5,7 +5,7 @@ use super::account::Role;
 use super::handles::{Entry, Handles};
 use super::session::{Here, Session};
 use super::token::{Open, Token};
-use crate::call::Application;
+use crate::call::{Application, Standing};
 use crate::ck;
 use crate::error::{Code, Result};
 use parking_lot::{Mutex, RwLock};
@@ -105,8 +105,13 @@ impl Member {
     /// C_CloseAllSessions
     pub(super) fn close_all(&self, slot: u64) -> Result<()> {
         self.engine.slot_exists(slot)?;
-        let handles: Vec<u64> =
-            self.sessions.read().values().filter(|session| session.token.slot == slot).map(|session| session.handle).collect();
+        let handles: Vec<u64> = self
+            .sessions
+            .read()
+            .values()
+            .filter(|session| session.token.slot == slot)
+            .map(|session| session.handle)
+            .collect();
         // One that another thread closes meanwhile is closed all the same.
         handles.into_iter().for_each(|handle| drop(self.close(handle)));
         Ok(())
@@ -157,7 +162,9 @@ impl Member {
     /// user's login as it is.
     fn log_in_for_operation(&self, here: &Here, pin: &[u8]) -> Result<()> {
         if here.session.work.lock().waiting().is_empty() {
-            return Err(Code::OperationNotInitialized.because("no operation of this session waits for a login of its own"));
+            return Err(
+                Code::OperationNotInitialized.because("no operation of this session waits for a login of its own")
+            );
         }
         here.need_user()?;
         self.open_token(&here.session.token, Role::User, pin)?;
@@ -173,7 +180,8 @@ impl Member {
             return Err(Code::UserNotLoggedIn.into());
         }
         self.handles.write().retain(|entry| !is_private(entry, slot));
-        let sessions: Vec<_> = self.sessions.read().values().filter(|other| other.token.slot == slot).cloned().collect();
+        let sessions: Vec<_> =
+            self.sessions.read().values().filter(|other| other.token.slot == slot).cloned().collect();
         for session in sessions {
             session.work.lock().end_private();
         }
@@ -221,6 +229,10 @@ fn is_private(entry: &Entry, at: u64) -> bool {
 }
 
 impl Application for Member {
+    fn standing(&self) -> Standing {
+        Standing { highest: self.last.load(Ordering::Relaxed), sessions: self.sessions.read().len() as u64 }
+    }
+
     fn fork(&self, after: u64) -> Arc<dyn Application> {
         let logins = self.logins.read().clone();
         let sessions = self.sessions.read();

@@ -209,7 +209,9 @@ impl Calls for Member {
             return Err(Code::OperationNotInitialized.into());
         }
         let stored = self.object(&here, key).map_err(|_| Code::KeyHandleInvalid);
-        let fed = stored.map_err(Into::into).and_then(|stored| operate::quiet_part(&mut work.digest, digestible(stored.object())?));
+        let fed = stored
+            .map_err(Into::into)
+            .and_then(|stored| operate::quiet_part(&mut work.digest, digestible(stored.object())?));
         fed.inspect_err(|_| work.digest = None)
     }
     fn digest_final(&self, session: u64, room: Room) -> Result<Output> {
@@ -253,13 +255,26 @@ impl Calls for Member {
     fn generate_key(&self, session: u64, mechanism: MechanismCall, template: Template) -> Result<u64> {
         self.generate(session, &mechanism, &template)
     }
-    fn generate_key_pair(&self, session: u64, mechanism: MechanismCall, public: Template, private: Template) -> Result<(u64, u64)> {
+    fn generate_key_pair(
+        &self,
+        session: u64,
+        mechanism: MechanismCall,
+        public: Template,
+        private: Template,
+    ) -> Result<(u64, u64)> {
         self.generate_pair(session, &mechanism, &public, &private)
     }
     fn wrap_key(&self, session: u64, mechanism: MechanismCall, wrapping: u64, key: u64, room: Room) -> Result<Output> {
         self.wrap(session, &mechanism, wrapping, key, room)
     }
-    fn unwrap_key(&self, session: u64, mechanism: MechanismCall, unwrapping: u64, wrapped: &[u8], template: Template) -> Result<u64> {
+    fn unwrap_key(
+        &self,
+        session: u64,
+        mechanism: MechanismCall,
+        unwrapping: u64,
+        wrapped: &[u8],
+        template: Template,
+    ) -> Result<u64> {
         self.unwrap(session, &mechanism, unwrapping, wrapped, template)
     }
     fn derive_key(&self, session: u64, mechanism: MechanismCall, base: u64, template: Template) -> Result<u64> {

@@ -22,7 +22,12 @@ pub struct Use {
 }
 
 const fn plain(permit: u64) -> Use {
-    Use { permit, missing: Code::KeyHandleInvalid, wrong_type: Code::KeyTypeInconsistent, wrong_size: Code::KeySizeRange }
+    Use {
+        permit,
+        missing: Code::KeyHandleInvalid,
+        wrong_type: Code::KeyTypeInconsistent,
+        wrong_size: Code::KeySizeRange,
+    }
 }
 
 /// C_EncryptInit
@@ -52,7 +57,8 @@ const KEY_CLASSES: [u64; 3] = [ck::CKO_PUBLIC_KEY, ck::CKO_PRIVATE_KEY, ck::CKO_
 /// The row of a mechanism that has the function that is asked for.
 pub fn row<F>(call: &MechanismCall, function: impl Fn(&Mechanism) -> Option<F>) -> Result<(&'static Mechanism, F)> {
     let row = mechanism::find(call.id).ok_or(Code::MechanismInvalid)?;
-    let function = function(row).ok_or_else(|| Code::MechanismInvalid.because(format!("{} does not do this", row.name)))?;
+    let function =
+        function(row).ok_or_else(|| Code::MechanismInvalid.because(format!("{} does not do this", row.name)))?;
     Ok((row, function))
 }
 
@@ -71,10 +77,14 @@ impl Member {
             return Err(Code::KeyFunctionNotPermitted.into());
         }
         if !allows(key, row.id) {
-            return Err(Code::MechanismInvalid.because(format!("CKA_ALLOWED_MECHANISMS of the key does not list {}", row.name)));
+            return Err(
+                Code::MechanismInvalid.because(format!("CKA_ALLOWED_MECHANISMS of the key does not list {}", row.name))
+            );
         }
         if !(row.sizes.0..=row.sizes.1).contains(&size(key)) && row.sizes != (0, 0) {
-            return Err(purpose.wrong_size.because(format!("{} takes keys of {} to {}", row.name, row.sizes.0, row.sizes.1)));
+            return Err(purpose
+                .wrong_size
+                .because(format!("{} takes keys of {} to {}", row.name, row.sizes.0, row.sizes.1)));
         }
         Ok(stored)
     }
@@ -91,11 +101,18 @@ impl Member {
     }
 
     /// C_GenerateKeyPair: both halves are kept, or neither.
-    pub(super) fn generate_pair(&self, session: u64, call: &MechanismCall, public: &Template, private: &Template) -> Result<(u64, u64)> {
+    pub(super) fn generate_pair(
+        &self,
+        session: u64,
+        call: &MechanismCall,
+        public: &Template,
+        private: &Template,
+    ) -> Result<(u64, u64)> {
         let here = self.at(session)?;
         let (row, generate) = row(call, |row| row.generate_pair)?;
         let origin = Origin::Generate(row.id);
-        let draft = |template, class| object::draft(template, class, row.keys.first().copied(), &origin, here.authority());
+        let draft =
+            |template, class| object::draft(template, class, row.keys.first().copied(), &origin, here.authority());
         let (public, private) = (draft(public, ck::CKO_PUBLIC_KEY)?, draft(private, ck::CKO_PRIVATE_KEY)?);
         self.may_keep(&here, &public)?;
         self.may_keep(&here, &private)?;
@@ -108,7 +125,14 @@ impl Member {
     }
 
     /// C_WrapKey
-    pub(super) fn wrap(&self, session: u64, call: &MechanismCall, wrapping: u64, key: u64, room: Room) -> Result<Output> {
+    pub(super) fn wrap(
+        &self,
+        session: u64,
+        call: &MechanismCall,
+        wrapping: u64,
+        key: u64,
+        room: Room,
+    ) -> Result<Output> {
         let here = self.at(session)?;
         let (row, wrap) = row(call, |row| row.wrap)?;
         let wrapping = self.key(&here, wrapping, row, &WRAP)?;
@@ -124,7 +148,14 @@ impl Member {
     }
 
     /// C_UnwrapKey
-    pub(super) fn unwrap(&self, session: u64, call: &MechanismCall, unwrapping: u64, wrapped: &[u8], template: Template) -> Result<u64> {
+    pub(super) fn unwrap(
+        &self,
+        session: u64,
+        call: &MechanismCall,
+        unwrapping: u64,
+        wrapped: &[u8],
+        template: Template,
+    ) -> Result<u64> {
         let here = self.at(session)?;
         let (row, unwrap) = row(call, |row| row.unwrap)?;
         let unwrapping = self.key(&here, unwrapping, row, &UNWRAP)?;
@@ -144,7 +175,8 @@ impl Member {
         let base = self.key(&here, base, row, &DERIVE)?;
         let template = object::imposed(template, base.object(), ck::CKA_DERIVE_TEMPLATE)?;
         let origin = Origin::Derive(base.object());
-        let draft = object::draft(&template, ck::CKO_SECRET_KEY, Some(ck::CKK_GENERIC_SECRET), &origin, here.authority())?;
+        let draft =
+            object::draft(&template, ck::CKO_SECRET_KEY, Some(ck::CKK_GENERIC_SECRET), &origin, here.authority())?;
         self.may_keep(&here, &draft)?;
         let bytes: Secret = derive(&base.key, &call.parameter, &draft)?;
         let made = object::derived(&draft, &bytes)?;
@@ -167,7 +199,9 @@ fn may_be_wrapped(key: &Object, wrapping: &Object) -> Result<()> {
         return Err(Code::KeyUnextractable.because("CKA_EXTRACTABLE of the key is FALSE"));
     }
     if key.flag(ck::CKA_WRAP_WITH_TRUSTED) && !wrapping.flag(ck::CKA_TRUSTED) {
-        return Err(Code::KeyNotWrappable.because("the key may only be wrapped under a trusted key (CKA_WRAP_WITH_TRUSTED)"));
+        return Err(
+            Code::KeyNotWrappable.because("the key may only be wrapped under a trusted key (CKA_WRAP_WITH_TRUSTED)")
+        );
     }
     if !object::wrap_allowed(key, wrapping) {
         return Err(Code::KeyNotWrappable.because("CKA_WRAP_TEMPLATE of the wrapping key excludes this key"));

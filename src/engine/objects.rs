@@ -136,7 +136,9 @@ impl Engine {
     fn read(&self, record: &Record, open: Option<&Open>) -> Result<Arc<Stored>> {
         let object = match open {
             None => object::decode(&record.payload),
-            Some(open) => open.sealer.open(&inner(&record.id), &record.payload).and_then(|plain| object::decode(&plain)),
+            Some(open) => {
+                open.sealer.open(&inner(&record.id), &record.payload).and_then(|plain| object::decode(&plain))
+            }
         }?;
         // Which half an object belongs to is sealed in it; the keys it opened with must be that half's.
         if object.flag(ck::CKA_PRIVATE) != open.is_some() {
@@ -340,7 +342,11 @@ impl Member {
         let slot = here.session.token.slot;
         let objects: Vec<Object> = match class {
             ck::CKO_PROFILE => PROFILES.iter().map(|id| object::profile(*id)).collect(),
-            _ => MECHANISMS.iter().flat_map(|family| family.iter()).map(|mechanism| object::mechanism(mechanism.id)).collect(),
+            _ => MECHANISMS
+                .iter()
+                .flat_map(|family| family.iter())
+                .map(|mechanism| object::mechanism(mechanism.id))
+                .collect(),
         };
         let matching = objects.into_iter().filter(|object| object::matches(object, template));
         let mut handles = self.handles.write();
@@ -406,7 +412,9 @@ fn built_in(template: &Template) -> Option<u64> {
 /// A change that lost against another application's: the object is no longer what the caller saw.
 fn gone(error: Error) -> Error {
     match error.code() {
-        Code::FunctionFailed => Code::ObjectHandleInvalid.because("another application has changed or destroyed the object meanwhile"),
+        Code::FunctionFailed => {
+            Code::ObjectHandleInvalid.because("another application has changed or destroyed the object meanwhile")
+        }
         _ => error,
     }
 }

@@ -20,7 +20,8 @@ pub fn whole(slot: &mut Running, data: &[u8], room: Room) -> Result<Output> {
     let active = slot.as_ref().ok_or(Code::OperationNotInitialized)?;
     if active.in_parts {
         *slot = None;
-        return Err(Code::OperationNotInitialized.because("parts were given before: the operation can only be ended by its Final call"));
+        return Err(Code::OperationNotInitialized
+            .because("parts were given before: the operation can only be ended by its Final call"));
     }
     end(slot, data, room)
 }
@@ -111,7 +112,8 @@ pub fn verify(slot: &mut Slot<Box<dyn Verification>>, data: &[u8], signature: &[
     refuse_waiting(slot)?;
     let mut active = slot.take().ok_or(Code::OperationNotInitialized)?;
     if active.in_parts {
-        return Err(Code::OperationNotInitialized.because("parts were given before: the operation can only be ended by C_VerifyFinal"));
+        return Err(Code::OperationNotInitialized
+            .because("parts were given before: the operation can only be ended by C_VerifyFinal"));
     }
     active.operation.update(data)?;
     active.operation.finish(signature)

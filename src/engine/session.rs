@@ -129,7 +129,9 @@ impl Here {
     /// Token objects may be changed here, or `CKR_SESSION_READ_ONLY` / `CKR_TOKEN_WRITE_PROTECTED`.
     pub fn need_write(&self, read_only: bool) -> Result<()> {
         if !self.session.read_write {
-            return Err(Code::SessionReadOnly.because("token objects change in a read-write session only (CKF_RW_SESSION)"));
+            return Err(
+                Code::SessionReadOnly.because("token objects change in a read-write session only (CKF_RW_SESSION)")
+            );
         }
         if read_only {
             return Err(Code::TokenWriteProtected.because("the home is on a read-only medium"));

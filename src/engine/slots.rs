@@ -18,7 +18,8 @@ impl Engine {
             return Ok(token.clone());
         }
         self.slot_exists(slot)?;
-        Err(Code::TokenNotRecognized.because("the token in this slot is not initialised: C_InitToken first (strongroom token init)"))
+        Err(Code::TokenNotRecognized
+            .because("the token in this slot is not initialised: C_InitToken first (strongroom token init)"))
     }
 
     /// Every slot with a token, and the lowest number that is free.
@@ -109,7 +110,12 @@ impl Member {
         engine.slot_exists(slot)?;
         let Some(token) = engine.tokens.read().get(&slot).cloned() else {
             let writable = if engine.read_only() { ck::CKF_WRITE_PROTECTED } else { 0 };
-            return Ok(self.info(String::new(), String::new(), ck::CKF_RNG | ck::CKF_LOGIN_REQUIRED | writable, (0, 0)));
+            return Ok(self.info(
+                String::new(),
+                String::new(),
+                ck::CKF_RNG | ck::CKF_LOGIN_REQUIRED | writable,
+                (0, 0),
+            ));
         };
         let record = token.record();
         let flags = token.flags(&engine.pins, engine.read_only());
@@ -125,7 +131,8 @@ impl Member {
     pub(super) fn officer_sets_pin(&self, session: u64, pin: &[u8]) -> Result<()> {
         let here = self.at(session)?;
         let login = here.login.as_ref().filter(|login| login.role == Role::Officer);
-        let login = login.ok_or_else(|| Code::UserNotLoggedIn.because("the SO must be logged in to set the user's PIN"))?;
+        let login =
+            login.ok_or_else(|| Code::UserNotLoggedIn.because("the SO must be logged in to set the user's PIN"))?;
         here.need_write(self.engine.read_only())?;
         check_length(pin, &self.engine.pins)?;
         let engine = &self.engine;

@@ -151,7 +151,15 @@ impl Token {
     }
 
     /// Makes a token in a slot, in the place of `former` where there is one: its objects go, its serial stays.
-    pub fn make(slot: u64, pin: &[u8], label: &str, former: Option<&Token>, store: &Store, root: &Secret, pins: &Pins) -> Result<Arc<Token>> {
+    pub fn make(
+        slot: u64,
+        pin: &[u8],
+        label: &str,
+        former: Option<&Token>,
+        store: &Store,
+        root: &Secret,
+        pins: &Pins,
+    ) -> Result<Arc<Token>> {
         let mut id = [0; 16];
         random::fill(&mut id)?;
         let mut master = Secret::zeroed(32);
@@ -242,7 +250,15 @@ impl Token {
     }
 
     /// Sets the PIN of an account to `pin`, for the master key that `open` holds. Clears its failures.
-    pub fn set_pin(&self, role: Role, pin: &[u8], open: &Open, store: &Store, root: &Secret, pins: &Pins) -> Result<()> {
+    pub fn set_pin(
+        &self,
+        role: Role,
+        pin: &[u8],
+        open: &Open,
+        store: &Store,
+        root: &Secret,
+        pins: &Pins,
+    ) -> Result<()> {
         let account = Account::new(role, pin, &open.master, root, pins)?;
         let mut kept = self.kept.lock();
         let mut record = kept.record.clone();
@@ -313,7 +329,8 @@ fn account_of(record: &TokenRecord, role: Role) -> Result<&Account> {
     match role {
         Role::Officer => Ok(&record.officer),
         Role::User => record.user.as_ref().ok_or_else(|| {
-            Code::UserPinNotInitialized.because("the user has no PIN yet: the SO sets one with C_InitPIN (strongroom pin reset)")
+            Code::UserPinNotInitialized
+                .because("the user has no PIN yet: the SO sets one with C_InitPIN (strongroom pin reset)")
         }),
     }
 }
