@@ -1,4 +1,9 @@
-//! What several test files need.
+//! What the tests over the C interface share.
+
+#![allow(dead_code)]
+
+pub mod fixture;
+pub mod p11;
 
 use std::path::PathBuf;
 
