@@ -61,10 +61,15 @@ fn secret_keys_go_out_and_come_back_under_every_mechanism() {
     ];
     for (index, (mechanism, wrapping, unwrapping)) in cases.iter().enumerate() {
         let wrapped = p.wrap(session, mechanism, *wrapping, key).unwrap_or_else(|rv| panic!("wrap {index}: {rv:#x}"));
-        let back = p.unwrap(session, mechanism, *unwrapping, &wrapped, &template).unwrap_or_else(|rv| panic!("unwrap {index}: {rv:#x}"));
+        let back = p
+            .unwrap(session, mechanism, *unwrapping, &wrapped, &template)
+            .unwrap_or_else(|rv| panic!("unwrap {index}: {rv:#x}"));
         assert_eq!(p.get(session, back, CKA_VALUE).unwrap(), value, "{index}");
         assert!(!p.flag(session, back, CKA_LOCAL) && !p.flag(session, back, CKA_NEVER_EXTRACTABLE), "{index}");
-        assert!(p.unwrap(session, mechanism, *unwrapping, &wrapped[..wrapped.len() - 1], &template).is_err(), "{index}");
+        assert!(
+            p.unwrap(session, mechanism, *unwrapping, &wrapped[..wrapped.len() - 1], &template).is_err(),
+            "{index}"
+        );
     }
 }
 
@@ -82,13 +87,16 @@ fn private_keys_travel_as_pkcs8_and_still_work() {
         (ec_pair(session, ED25519, &more), CKK_EC_EDWARDS, CKM_EDDSA),
     ];
     for ((public, private), key_type, sign) in pairs {
-        for mechanism in [Mech::new(CKM_AES_KEY_WRAP_KWP), Mech::iv(CKM_AES_CBC_PAD, &[8; 16]), Mech::gcm(&[1; 12], b"", 128)] {
+        for mechanism in
+            [Mech::new(CKM_AES_KEY_WRAP_KWP), Mech::iv(CKM_AES_CBC_PAD, &[8; 16]), Mech::gcm(&[1; 12], b"", 128)]
+        {
             let wrapped = p.wrap(session, &mechanism, aes, private).unwrap();
             let template = Attrs::new().class(CKO_PRIVATE_KEY).key_type(key_type);
             let back = p.unwrap(session, &mechanism, aes, &wrapped, &template).unwrap();
             let signature = p.sign(session, &Mech::new(sign), back, b"travelled").unwrap();
             p.verify(session, &Mech::new(sign), public, b"travelled", &signature).unwrap();
-            let wrong = Attrs::new().class(CKO_PRIVATE_KEY).key_type(if key_type == CKK_RSA { CKK_EC } else { CKK_RSA });
+            let wrong =
+                Attrs::new().class(CKO_PRIVATE_KEY).key_type(if key_type == CKK_RSA { CKK_EC } else { CKK_RSA });
             assert!(p.unwrap(session, &mechanism, aes, &wrapped, &wrong).is_err());
         }
     }
@@ -135,7 +143,10 @@ fn ecdh_agrees_with_an_independent_implementation() {
     let mut input = shared.raw_secret_bytes().to_vec();
     input.extend([0, 0, 0, 1]);
     input.extend(b"info");
-    assert_eq!(p.get(session, derived, CKA_VALUE).unwrap(), p.digest(session, &Mech::new(CKM_SHA256), &input).unwrap()[..16]);
+    assert_eq!(
+        p.get(session, derived, CKA_VALUE).unwrap(),
+        p.digest(session, &Mech::new(CKM_SHA256), &input).unwrap()[..16]
+    );
     let mut off = point.clone();
     off[64] ^= 1;
     assert!(p.derive(session, &Mech::ecdh(CKD_NULL, b"", &off), private, &template).is_err());

@@ -99,10 +99,13 @@ fn what_a_key_type_can_do_defaults_to_yes_and_leaving_defaults_to_no() {
     let (p, token) = (module(), Token::new("defaults"));
     let session = token.user();
     let key = aes_key(session, &Attrs::new());
-    for kind in [CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE, CKA_SENSITIVE, CKA_PRIVATE] {
+    for kind in
+        [CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP, CKA_DERIVE, CKA_SENSITIVE, CKA_PRIVATE]
+    {
         assert!(p.flag(session, key, kind), "{kind:#x}");
     }
-    for kind in [CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_LOCAL, CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE] {
+    for kind in [CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_LOCAL, CKA_MODIFIABLE, CKA_COPYABLE, CKA_DESTROYABLE]
+    {
         assert!(p.flag(session, key, kind), "{kind:#x}");
     }
     for kind in [CKA_EXTRACTABLE, CKA_TOKEN, CKA_TRUSTED, CKA_WRAP_WITH_TRUSTED] {
@@ -114,7 +117,10 @@ fn what_a_key_type_can_do_defaults_to_yes_and_leaving_defaults_to_no() {
         assert!(p.flag(session, private, kind), "{kind:#x}");
     }
     assert!(p.flag(session, public, CKA_VERIFY) && !p.flag(session, public, CKA_PRIVATE));
-    assert_eq!(p.get(session, public, CKA_PUBLIC_KEY_INFO).unwrap(), p.get(session, private, CKA_PUBLIC_KEY_INFO).unwrap());
+    assert_eq!(
+        p.get(session, public, CKA_PUBLIC_KEY_INFO).unwrap(),
+        p.get(session, private, CKA_PUBLIC_KEY_INFO).unwrap()
+    );
 }
 
 #[test]
@@ -140,7 +146,11 @@ fn a_template_is_answered_to_its_end_whatever_fails() {
     let session = token.user();
     let key = aes_key(session, &Attrs::new().text(CKA_LABEL, "a label"));
     let (mut value, mut label, mut small, mut modulus) = ([0u8; 32], [0u8; 32], [0u8; 2], [0u8; 8]);
-    let row = |type_, buffer: &mut [u8]| CK_ATTRIBUTE { type_, pValue: buffer.as_mut_ptr().cast(), ulValueLen: buffer.len() as CK_ULONG };
+    let row = |type_, buffer: &mut [u8]| CK_ATTRIBUTE {
+        type_,
+        pValue: buffer.as_mut_ptr().cast(),
+        ulValueLen: buffer.len() as CK_ULONG,
+    };
     let mut rows = [
         row(CKA_VALUE, &mut value),
         row(CKA_LABEL, &mut label),
@@ -320,7 +330,8 @@ fn every_class_can_be_made_and_has_a_size() {
     let session = token.user();
     let (public, private) = ec_pair(session, P256, &Attrs::new());
     let point = p.get(session, public, CKA_EC_POINT).unwrap();
-    let imported = Attrs::new().class(CKO_PUBLIC_KEY).key_type(CKK_EC).bytes(CKA_EC_PARAMS, P256).bytes(CKA_EC_POINT, &point);
+    let imported =
+        Attrs::new().class(CKO_PUBLIC_KEY).key_type(CKK_EC).bytes(CKA_EC_PARAMS, P256).bytes(CKA_EC_POINT, &point);
     let domain = Attrs::new().class(CKO_DOMAIN_PARAMETERS).key_type(CKK_DSA);
     let domain = domain.bytes(CKA_PRIME, &[0xff; 128]).bytes(CKA_SUBPRIME, &[0xfd; 20]).bytes(CKA_BASE, &[2]);
     let objects = [

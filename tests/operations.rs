@@ -8,23 +8,39 @@ use common::p11::*;
 use cryptoki_sys::*;
 use std::ptr::null_mut;
 
-fn encrypt_in_parts(session: CK_SESSION_HANDLE, mechanism: &Mech, key: CK_OBJECT_HANDLE, data: &[u8], cut: usize) -> Vec<u8> {
+fn encrypt_in_parts(
+    session: CK_SESSION_HANDLE,
+    mechanism: &Mech,
+    key: CK_OBJECT_HANDLE,
+    data: &[u8],
+    cut: usize,
+) -> Vec<u8> {
     let p = module();
     assert_eq!(p11!(p, C_EncryptInit(session, &mut mechanism.raw(), key)), CKR_OK);
     let mut out = Vec::new();
     for part in data.chunks(cut) {
-        out.extend(yielded(|buffer, length| p11!(p, C_EncryptUpdate(session, at(part), len(part), buffer, length))).unwrap());
+        out.extend(
+            yielded(|buffer, length| p11!(p, C_EncryptUpdate(session, at(part), len(part), buffer, length))).unwrap(),
+        );
     }
     out.extend(yielded(|buffer, length| p11!(p, C_EncryptFinal(session, buffer, length))).unwrap());
     out
 }
 
-fn decrypt_in_parts(session: CK_SESSION_HANDLE, mechanism: &Mech, key: CK_OBJECT_HANDLE, data: &[u8], cut: usize) -> Vec<u8> {
+fn decrypt_in_parts(
+    session: CK_SESSION_HANDLE,
+    mechanism: &Mech,
+    key: CK_OBJECT_HANDLE,
+    data: &[u8],
+    cut: usize,
+) -> Vec<u8> {
     let p = module();
     assert_eq!(p11!(p, C_DecryptInit(session, &mut mechanism.raw(), key)), CKR_OK);
     let mut out = Vec::new();
     for part in data.chunks(cut) {
-        out.extend(yielded(|buffer, length| p11!(p, C_DecryptUpdate(session, at(part), len(part), buffer, length))).unwrap());
+        out.extend(
+            yielded(|buffer, length| p11!(p, C_DecryptUpdate(session, at(part), len(part), buffer, length))).unwrap(),
+        );
     }
     out.extend(yielded(|buffer, length| p11!(p, C_DecryptFinal(session, buffer, length))).unwrap());
     out
@@ -51,11 +67,21 @@ fn every_aes_mode_gives_back_what_it_took_in_one_part_and_in_many() {
                 continue;
             }
             let plain = &data[..length];
-            let whole = p.encrypt(session, mechanism, key, plain).unwrap_or_else(|rv| panic!("mode {index}, {length}: {rv:#x}"));
+            let whole = p
+                .encrypt(session, mechanism, key, plain)
+                .unwrap_or_else(|rv| panic!("mode {index}, {length}: {rv:#x}"));
             assert_eq!(p.decrypt(session, mechanism, key, &whole).unwrap(), plain, "mode {index}, {length}");
             for cut in [1, 7, 16, 33, 5000] {
-                assert_eq!(encrypt_in_parts(session, mechanism, key, plain, cut), whole, "mode {index}, {length} by {cut}");
-                assert_eq!(decrypt_in_parts(session, mechanism, key, &whole, cut), plain, "mode {index}, {length} by {cut}");
+                assert_eq!(
+                    encrypt_in_parts(session, mechanism, key, plain, cut),
+                    whole,
+                    "mode {index}, {length} by {cut}"
+                );
+                assert_eq!(
+                    decrypt_in_parts(session, mechanism, key, &whole, cut),
+                    plain,
+                    "mode {index}, {length} by {cut}"
+                );
             }
         }
     }

@@ -118,12 +118,49 @@ fn in_session(p: &Module, name: &'static str, s: CK_SESSION_HANDLE) -> CK_RV {
 }
 
 const IN_SESSION: [&str; 43] = [
-    "C_CloseSession", "C_GetSessionInfo", "C_Login", "C_Logout", "C_InitPIN", "C_SetPIN", "C_CreateObject", "C_CopyObject",
-    "C_DestroyObject", "C_GetObjectSize", "C_GetAttributeValue", "C_SetAttributeValue", "C_FindObjectsInit", "C_FindObjects",
-    "C_FindObjectsFinal", "C_EncryptInit", "C_Encrypt", "C_EncryptUpdate", "C_EncryptFinal", "C_DecryptInit", "C_Decrypt",
-    "C_DecryptUpdate", "C_DecryptFinal", "C_DigestInit", "C_Digest", "C_DigestUpdate", "C_DigestKey", "C_DigestFinal",
-    "C_SignInit", "C_Sign", "C_SignUpdate", "C_SignFinal", "C_VerifyInit", "C_Verify", "C_VerifyUpdate", "C_VerifyFinal",
-    "C_GenerateKey", "C_GenerateKeyPair", "C_WrapKey", "C_UnwrapKey", "C_DeriveKey", "C_SeedRandom", "C_GenerateRandom",
+    "C_CloseSession",
+    "C_GetSessionInfo",
+    "C_Login",
+    "C_Logout",
+    "C_InitPIN",
+    "C_SetPIN",
+    "C_CreateObject",
+    "C_CopyObject",
+    "C_DestroyObject",
+    "C_GetObjectSize",
+    "C_GetAttributeValue",
+    "C_SetAttributeValue",
+    "C_FindObjectsInit",
+    "C_FindObjects",
+    "C_FindObjectsFinal",
+    "C_EncryptInit",
+    "C_Encrypt",
+    "C_EncryptUpdate",
+    "C_EncryptFinal",
+    "C_DecryptInit",
+    "C_Decrypt",
+    "C_DecryptUpdate",
+    "C_DecryptFinal",
+    "C_DigestInit",
+    "C_Digest",
+    "C_DigestUpdate",
+    "C_DigestKey",
+    "C_DigestFinal",
+    "C_SignInit",
+    "C_Sign",
+    "C_SignUpdate",
+    "C_SignFinal",
+    "C_VerifyInit",
+    "C_Verify",
+    "C_VerifyUpdate",
+    "C_VerifyFinal",
+    "C_GenerateKey",
+    "C_GenerateKeyPair",
+    "C_WrapKey",
+    "C_UnwrapKey",
+    "C_DeriveKey",
+    "C_SeedRandom",
+    "C_GenerateRandom",
 ];
 
 fn at_slot(p: &Module, name: &'static str, slot: CK_SLOT_ID) -> CK_RV {
@@ -140,8 +177,15 @@ fn at_slot(p: &Module, name: &'static str, slot: CK_SLOT_ID) -> CK_RV {
     }
 }
 
-const AT_SLOT: [&str; 7] =
-    ["C_GetSlotInfo", "C_GetTokenInfo", "C_GetMechanismList", "C_GetMechanismInfo", "C_InitToken", "C_OpenSession", "C_CloseAllSessions"];
+const AT_SLOT: [&str; 7] = [
+    "C_GetSlotInfo",
+    "C_GetTokenInfo",
+    "C_GetMechanismList",
+    "C_GetMechanismInfo",
+    "C_InitToken",
+    "C_OpenSession",
+    "C_CloseAllSessions",
+];
 
 fn before_initialisation(p: &Module) -> Vec<(&'static str, CK_RV)> {
     let mut answers: Vec<_> = IN_SESSION.iter().map(|name| (*name, in_session(p, name, 1))).collect();
@@ -164,9 +208,24 @@ fn without_sessions_and_operations(list: &mut Vec<Case>) {
         list.last_mut().unwrap().call = name;
     }
     for name in [
-        "C_FindObjects", "C_FindObjectsFinal", "C_Encrypt", "C_EncryptUpdate", "C_EncryptFinal", "C_Decrypt", "C_DecryptUpdate",
-        "C_DecryptFinal", "C_Digest", "C_DigestUpdate", "C_DigestKey", "C_DigestFinal", "C_Sign", "C_SignUpdate", "C_SignFinal",
-        "C_Verify", "C_VerifyUpdate", "C_VerifyFinal",
+        "C_FindObjects",
+        "C_FindObjectsFinal",
+        "C_Encrypt",
+        "C_EncryptUpdate",
+        "C_EncryptFinal",
+        "C_Decrypt",
+        "C_DecryptUpdate",
+        "C_DecryptFinal",
+        "C_Digest",
+        "C_DigestUpdate",
+        "C_DigestKey",
+        "C_DigestFinal",
+        "C_Sign",
+        "C_SignUpdate",
+        "C_SignFinal",
+        "C_Verify",
+        "C_VerifyUpdate",
+        "C_VerifyFinal",
     ] {
         cases! { list: "", "no operation is active", CKR_OPERATION_NOT_INITIALIZED, |c| in_session(c.p, name, c.s); }
         list.last_mut().unwrap().call = name;
@@ -254,7 +313,11 @@ fn null_pointers(list: &mut Vec<Case>) {
 
 fn gcm(c: &Scene, encrypt: bool) {
     let mechanism = Mech::gcm(&[0; 12], b"", 128);
-    let begun = if encrypt { p11!(c.p, C_EncryptInit(c.s, &mut mechanism.raw(), c.aes)) } else { p11!(c.p, C_DecryptInit(c.s, &mut mechanism.raw(), c.aes)) };
+    let begun = if encrypt {
+        p11!(c.p, C_EncryptInit(c.s, &mut mechanism.raw(), c.aes))
+    } else {
+        p11!(c.p, C_DecryptInit(c.s, &mut mechanism.raw(), c.aes))
+    };
     assert_eq!(begun, CKR_OK);
 }
 
@@ -264,7 +327,11 @@ fn sha(c: &Scene) {
 
 fn cmac(c: &Scene, sign: bool) {
     let mut mechanism = Mech::new(CKM_AES_CMAC).raw();
-    let begun = if sign { p11!(c.p, C_SignInit(c.s, &mut mechanism, c.aes)) } else { p11!(c.p, C_VerifyInit(c.s, &mut mechanism, c.aes)) };
+    let begun = if sign {
+        p11!(c.p, C_SignInit(c.s, &mut mechanism, c.aes))
+    } else {
+        p11!(c.p, C_VerifyInit(c.s, &mut mechanism, c.aes))
+    };
     assert_eq!(begun, CKR_OK);
 }
 
@@ -288,7 +355,12 @@ fn begin(c: &Scene, way: Way, mechanism: &Mech, key: CK_OBJECT_HANDLE) -> CK_RV 
 }
 
 fn wrong_keys(list: &mut Vec<Case>) {
-    let ways = [("C_EncryptInit", Way::Encrypt), ("C_DecryptInit", Way::Decrypt), ("C_SignInit", Way::Sign), ("C_VerifyInit", Way::Verify)];
+    let ways = [
+        ("C_EncryptInit", Way::Encrypt),
+        ("C_DecryptInit", Way::Decrypt),
+        ("C_SignInit", Way::Sign),
+        ("C_VerifyInit", Way::Verify),
+    ];
     for (call, way) in ways {
         let mechanism = || match way {
             Way::Encrypt | Way::Decrypt => Mech::iv(CKM_AES_CBC, &[0; 16]),
@@ -336,7 +408,9 @@ fn wrong_keys(list: &mut Vec<Case>) {
         ("CKM_SHA256_RSA_PKCS with an EC key", || Mech::new(CKM_SHA256_RSA_PKCS)),
         ("CKM_SHA512_RSA_PKCS with an EC key", || Mech::new(CKM_SHA512_RSA_PKCS)),
         ("CKM_RSA_PKCS_PSS with an EC key", || Mech::pss(CKM_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32)),
-        ("CKM_SHA256_RSA_PKCS_PSS with an EC key", || Mech::pss(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32)),
+        ("CKM_SHA256_RSA_PKCS_PSS with an EC key", || {
+            Mech::pss(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32)
+        }),
     ];
     for (wrong, mechanism) in rsa {
         cases! { list:
@@ -564,18 +638,55 @@ fn lengths(list: &mut Vec<Case>) {
         "C_DeriveKey", "more bytes than ECDH without a KDF yields", CKR_KEY_SIZE_RANGE, |c| code(c.p.derive(c.s, &Mech::ecdh(CKD_NULL, b"", &point(c)), c.ec.1, &Attrs::new().class(CKO_SECRET_KEY).key_type(CKK_GENERIC_SECRET).number(CKA_VALUE_LEN, 33)));
     }
     let short: [(&'static str, fn(&Scene, *mut CK_BYTE, *mut CK_ULONG) -> CK_RV); 12] = [
-        ("C_Encrypt", |c, out, n| { gcm(c, true); p11!(c.p, C_Encrypt(c.s, at(b"abc"), 3, out, n)) }),
-        ("C_EncryptUpdate", |c, out, n| { gcm(c, true); p11!(c.p, C_EncryptUpdate(c.s, at(b"abc"), 3, out, n)) }),
-        ("C_EncryptFinal", |c, out, n| { gcm(c, true); p11!(c.p, C_EncryptFinal(c.s, out, n)) }),
-        ("C_Decrypt", |c, out, n| { let sealed = c.p.encrypt(c.s, &Mech::gcm(&[0; 12], b"", 128), c.aes, b"abc").unwrap(); gcm(c, false); p11!(c.p, C_Decrypt(c.s, at(&sealed), len(&sealed), out, n)) }),
-        ("C_DecryptUpdate", |c, out, n| { let sealed = c.p.encrypt(c.s, &Mech::gcm(&[0; 12], b"", 128), c.aes, &[7; 64]).unwrap(); gcm(c, false); p11!(c.p, C_DecryptUpdate(c.s, at(&sealed), len(&sealed), out, n)) }),
-        ("C_Digest", |c, out, n| { sha(c); p11!(c.p, C_Digest(c.s, at(b"abc"), 3, out, n)) }),
-        ("C_DigestFinal", |c, out, n| { sha(c); p11!(c.p, C_DigestFinal(c.s, out, n)) }),
-        ("C_Sign", |c, out, n| { cmac(c, true); p11!(c.p, C_Sign(c.s, at(b"abc"), 3, out, n)) }),
-        ("C_SignFinal", |c, out, n| { cmac(c, true); p11!(c.p, C_SignFinal(c.s, out, n)) }),
-        ("C_WrapKey", |c, out, n| p11!(c.p, C_WrapKey(c.s, &mut Mech::new(CKM_AES_KEY_WRAP).raw(), c.aes, c.extractable, out, n))),
-        ("C_GetMechanismList", |c, _, n| { let mut one = 0; p11!(c.p, C_GetMechanismList(c.slot, &mut one, n)) }),
-        ("C_GetSlotList", |c, _, n| { let mut one = 0; p11!(c.p, C_GetSlotList(1, &mut one, n)) }),
+        ("C_Encrypt", |c, out, n| {
+            gcm(c, true);
+            p11!(c.p, C_Encrypt(c.s, at(b"abc"), 3, out, n))
+        }),
+        ("C_EncryptUpdate", |c, out, n| {
+            gcm(c, true);
+            p11!(c.p, C_EncryptUpdate(c.s, at(b"abc"), 3, out, n))
+        }),
+        ("C_EncryptFinal", |c, out, n| {
+            gcm(c, true);
+            p11!(c.p, C_EncryptFinal(c.s, out, n))
+        }),
+        ("C_Decrypt", |c, out, n| {
+            let sealed = c.p.encrypt(c.s, &Mech::gcm(&[0; 12], b"", 128), c.aes, b"abc").unwrap();
+            gcm(c, false);
+            p11!(c.p, C_Decrypt(c.s, at(&sealed), len(&sealed), out, n))
+        }),
+        ("C_DecryptUpdate", |c, out, n| {
+            let sealed = c.p.encrypt(c.s, &Mech::gcm(&[0; 12], b"", 128), c.aes, &[7; 64]).unwrap();
+            gcm(c, false);
+            p11!(c.p, C_DecryptUpdate(c.s, at(&sealed), len(&sealed), out, n))
+        }),
+        ("C_Digest", |c, out, n| {
+            sha(c);
+            p11!(c.p, C_Digest(c.s, at(b"abc"), 3, out, n))
+        }),
+        ("C_DigestFinal", |c, out, n| {
+            sha(c);
+            p11!(c.p, C_DigestFinal(c.s, out, n))
+        }),
+        ("C_Sign", |c, out, n| {
+            cmac(c, true);
+            p11!(c.p, C_Sign(c.s, at(b"abc"), 3, out, n))
+        }),
+        ("C_SignFinal", |c, out, n| {
+            cmac(c, true);
+            p11!(c.p, C_SignFinal(c.s, out, n))
+        }),
+        ("C_WrapKey", |c, out, n| {
+            p11!(c.p, C_WrapKey(c.s, &mut Mech::new(CKM_AES_KEY_WRAP).raw(), c.aes, c.extractable, out, n))
+        }),
+        ("C_GetMechanismList", |c, _, n| {
+            let mut one = 0;
+            p11!(c.p, C_GetMechanismList(c.slot, &mut one, n))
+        }),
+        ("C_GetSlotList", |c, _, n| {
+            let mut one = 0;
+            p11!(c.p, C_GetSlotList(1, &mut one, n))
+        }),
     ];
     for (call, run) in short {
         cases! { list: "", "a buffer of one byte or entry", CKR_BUFFER_TOO_SMALL, |c| { let mut one = [0u8; 1]; let mut n = 1; run(c, one.as_mut_ptr(), &mut n) }; }
@@ -651,7 +762,12 @@ fn set<'a>(p: &'a Module) -> Scene<'a> {
     let slots = p.slots(true).unwrap();
     let slot = *slots.iter().find(free).expect("a free slot");
     p.init_token(slot, SO_PIN, "codes").unwrap();
-    let slot = p.slots(true).unwrap().into_iter().find(|slot| p.token_info(*slot).unwrap().label.starts_with(b"codes ")).unwrap();
+    let slot = p
+        .slots(true)
+        .unwrap()
+        .into_iter()
+        .find(|slot| p.token_info(*slot).unwrap().label.starts_with(b"codes "))
+        .unwrap();
     let s = p.open_rw(slot).unwrap();
     p.login(s, CKU_SO, SO_PIN).unwrap();
     p.init_pin(s, PIN).unwrap();
@@ -679,9 +795,21 @@ fn scene<'a>(p: &'a Module, slot: CK_SLOT_ID, s: CK_SESSION_HANDLE) -> Scene<'a>
         slot,
         s,
         aes: aes(usable().number(CKA_VALUE_LEN, 32)),
-        hmac: p.generate(s, &Mech::new(CKM_GENERIC_SECRET_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 32).flag(CKA_SIGN, true).flag(CKA_VERIFY, true)).unwrap(),
+        hmac: p
+            .generate(
+                s,
+                &Mech::new(CKM_GENERIC_SECRET_KEY_GEN),
+                &Attrs::new().number(CKA_VALUE_LEN, 32).flag(CKA_SIGN, true).flag(CKA_VERIFY, true),
+            )
+            .unwrap(),
         mute: aes(mute),
-        mute_private: pair(CKM_EC_KEY_PAIR_GEN, P256, verify(), Attrs::new().flag(CKA_SIGN, false).flag(CKA_DERIVE, false)).1,
+        mute_private: pair(
+            CKM_EC_KEY_PAIR_GEN,
+            P256,
+            verify(),
+            Attrs::new().flag(CKA_SIGN, false).flag(CKA_DERIVE, false),
+        )
+        .1,
         rsa: p
             .generate_pair(
                 s,
@@ -764,7 +892,10 @@ fn readers(p: &Module, scene: &Scene) -> Vec<CK_SESSION_HANDLE> {
     if info.ulSessionCount <= 1 {
         return Vec::new();
     }
-    (scene.s + 1..scene.s + 100_000).filter(|handle| p11!(p, C_GetSessionInfo(*handle, &mut CK_SESSION_INFO::default())) == CKR_OK).take(info.ulSessionCount as usize - 1).collect()
+    (scene.s + 1..scene.s + 100_000)
+        .filter(|handle| p11!(p, C_GetSessionInfo(*handle, &mut CK_SESSION_INFO::default())) == CKR_OK)
+        .take(info.ulSessionCount as usize - 1)
+        .collect()
 }
 
 fn name(rv: CK_RV) -> String {

@@ -111,7 +111,10 @@ fn the_last_session_closed_logs_out() {
 fn flags_tell_of_wrong_pins_until_the_lock_and_the_officer_undoes_it() {
     let (p, token) = (module(), Token::new("lock"));
     let session = token.session();
-    let flags = || p.token_info(token.slot).unwrap().flags & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED);
+    let flags = || {
+        p.token_info(token.slot).unwrap().flags
+            & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED)
+    };
     assert_eq!(flags(), 0);
     for tried in 1..=5 {
         assert_eq!(p.login(session, CKU_USER, b"wrong pin"), Err(CKR_PIN_INCORRECT));
@@ -184,7 +187,8 @@ fn open_session_takes_what_clients_pass_and_refuses_what_the_standard_does() {
     unsafe extern "C" fn notify(_: CK_SESSION_HANDLE, _: CK_NOTIFICATION, _: *mut std::ffi::c_void) -> CK_RV {
         CKR_OK
     }
-    let opened = p11!(p, C_OpenSession(token.slot, CKF_SERIAL_SESSION, (&raw mut context).cast(), Some(notify), &mut session));
+    let opened =
+        p11!(p, C_OpenSession(token.slot, CKF_SERIAL_SESSION, (&raw mut context).cast(), Some(notify), &mut session));
     assert_eq!(opened, CKR_OK);
     assert_eq!(p.open(token.slot, 0), Err(CKR_SESSION_PARALLEL_NOT_SUPPORTED));
     assert_eq!(p.open(4711, CKF_SERIAL_SESSION), Err(CKR_SLOT_ID_INVALID));

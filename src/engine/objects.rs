@@ -54,8 +54,8 @@ pub struct Find {
 enum Candidate {
     /// Matched already, and has its handle.
     Handle(u64),
-    /// A token object that bears the right tags.
-    Record(RecordId),
+    /// A token object that bears the right tags, of the private half or of the public one.
+    Record { id: RecordId, private: bool },
 }
 
 /// Attributes that objects are found by without being read.
@@ -331,9 +331,10 @@ impl Member {
             .filter(|(_, stored)| object::matches(stored.object(), template))
             .map(|(handle, _)| Candidate::Handle(handle))
             .collect();
-        for open in [None, here.user().map(|open| &**open)].into_iter().take(1 + usize::from(here.user().is_some())) {
-            let wanted = wanted(template, tags_key(token, open));
-            pending.extend(self.engine.store.find(&token.id, &wanted)?.into_iter().map(Candidate::Record));
+        let halves = std::iter::once(None).chain(here.user().map(|open| Some(&**open)));
+        for open in halves {
+            let found = self.engine.store.find(&token.id, &wanted(template, tags_key(token, open)))?;
+            pending.extend(found.into_iter().map(|id| Candidate::Record { id, private: open.is_some() }));
         }
         Ok(pending)
     }
@@ -366,32 +367,24 @@ impl Member {
             let Some(candidate) = find.pending.pop_front() else { break };
             match candidate {
                 Candidate::Handle(handle) => found.push(handle),
-                Candidate::Record(id) => found.extend(self.found(&here, id, &find.template)?),
+                Candidate::Record { id, private } => found.extend(self.found(&here, id, private, &find.template)),
             }
         }
         Ok(found)
     }
 
-    /// The handle of a token object that bears the right tags, if it is still there and matches in full.
-    fn found(&self, here: &Here, id: RecordId, template: &Template) -> Result<Option<u64>> {
+    /// The handle of a token object that bears the right tags, if it is still there and matches in full. One that is
+    /// damaged beyond mending has been named by the store; the search goes on without it.
+    fn found(&self, here: &Here, id: RecordId, private: bool, template: &Template) -> Option<u64> {
         let token = &here.session.token;
-        let public = token.cache.find(&id.id);
-        let stored = match (public, here.user()) {
-            (Some(stored), _) => Some(stored),
-            (None, user) => self.load_either(token, id, user.map(|open| &**open)),
-        };
-        let Some(stored) = stored.filter(|stored| object::matches(stored.object(), template)) else { return Ok(None) };
-        let entry = Entry::Token { slot: token.slot, id: id.id, private: stored.private };
+        let open = if private { Some(&**here.user()?) } else { None };
+        let stored = self.engine.load(token, id.id, open).ok().flatten()?;
+        if !object::matches(stored.object(), template) {
+            return None;
+        }
         let mut handles = self.handles.write();
         let handle = handles.of(token.slot, id.id).unwrap_or_else(|| self.next_handle());
-        Ok(Some(handles.give(handle, entry)))
-    }
-
-    /// An object of either half. One that is damaged beyond mending has been named by the store; a search goes on
-    /// without it.
-    fn load_either(&self, token: &Token, id: RecordId, open: Option<&Open>) -> Option<Arc<Stored>> {
-        let private = open.and_then(|open| self.engine.load(token, id.id, Some(open)).ok().flatten());
-        private.or_else(|| self.engine.load(token, id.id, None).ok().flatten())
+        Some(handles.give(handle, Entry::Token { slot: token.slot, id: id.id, private }))
     }
 
     /// C_FindObjectsFinal

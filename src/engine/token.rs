@@ -287,11 +287,6 @@ impl Token {
         open
     }
 
-    /// The keys for private objects, if somebody is logged in: to keep caches true when an object changes.
-    pub fn opened_now(&self) -> Option<Arc<Open>> {
-        self.open.lock().upgrade()
-    }
-
     /// A PIN that was right before is recognised without the cost of Argon2id. What is kept opens nothing without it.
     fn remembered(&self, role: Role, pin: &[u8], root: &Secret) -> Option<Secret> {
         let remembered = self.remembered.lock();

@@ -15,7 +15,9 @@ pub const PIN: &[u8] = b"user-1234";
 /// The configuration of a test's home: cheap PINs, a vault that soon ends.
 pub fn configuration() -> String {
     let engine = std::env::var("STRONGROOM_TEST_ENGINE").unwrap_or_else(|_| "vault".to_owned());
-    format!("engine = \"{engine}\"\nidle-seconds = 20\n[pin]\nmemory-kib = 64\npasses = 1\nuser-tries = 5\nso-tries = 5\n")
+    format!(
+        "engine = \"{engine}\"\nidle-seconds = 20\n[pin]\nmemory-kib = 64\npasses = 1\nuser-tries = 5\nso-tries = 5\n"
+    )
 }
 
 /// A new home with that configuration.

@@ -55,7 +55,8 @@ impl Module {
     /// Loads a module; C_Initialize is the caller's.
     pub fn load(path: &Path) -> Module {
         // SAFETY: loading runs the library's constructors; a PKCS#11 module has none that matter.
-        let library = unsafe { libloading::Library::new(path) }.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let library =
+            unsafe { libloading::Library::new(path) }.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         // SAFETY: the symbol has the type that the standard gives it.
         let get: libloading::Symbol<unsafe extern "C" fn(*mut CK_FUNCTION_LIST_PTR) -> CK_RV> =
             unsafe { library.get(b"C_GetFunctionList\0") }.expect("C_GetFunctionList");
@@ -237,22 +238,47 @@ impl Module {
         rv(p11!(self, C_SignInit(session, &mut mechanism.raw(), key)))
     }
 
-    pub fn sign(&self, session: CK_SESSION_HANDLE, mechanism: &Mech, key: CK_OBJECT_HANDLE, data: &[u8]) -> Rv<Vec<u8>> {
+    pub fn sign(
+        &self,
+        session: CK_SESSION_HANDLE,
+        mechanism: &Mech,
+        key: CK_OBJECT_HANDLE,
+        data: &[u8],
+    ) -> Rv<Vec<u8>> {
         self.sign_init(session, mechanism, key)?;
         yielded(|out, length| p11!(self, C_Sign(session, at(data), len(data), out, length)))
     }
 
-    pub fn verify(&self, session: CK_SESSION_HANDLE, mechanism: &Mech, key: CK_OBJECT_HANDLE, data: &[u8], signature: &[u8]) -> Rv<()> {
+    pub fn verify(
+        &self,
+        session: CK_SESSION_HANDLE,
+        mechanism: &Mech,
+        key: CK_OBJECT_HANDLE,
+        data: &[u8],
+        signature: &[u8],
+    ) -> Rv<()> {
         rv(p11!(self, C_VerifyInit(session, &mut mechanism.raw(), key)))?;
         rv(p11!(self, C_Verify(session, at(data), len(data), at(signature), len(signature))))
     }
 
-    pub fn encrypt(&self, session: CK_SESSION_HANDLE, mechanism: &Mech, key: CK_OBJECT_HANDLE, data: &[u8]) -> Rv<Vec<u8>> {
+    pub fn encrypt(
+        &self,
+        session: CK_SESSION_HANDLE,
+        mechanism: &Mech,
+        key: CK_OBJECT_HANDLE,
+        data: &[u8],
+    ) -> Rv<Vec<u8>> {
         rv(p11!(self, C_EncryptInit(session, &mut mechanism.raw(), key)))?;
         yielded(|out, length| p11!(self, C_Encrypt(session, at(data), len(data), out, length)))
     }
 
-    pub fn decrypt(&self, session: CK_SESSION_HANDLE, mechanism: &Mech, key: CK_OBJECT_HANDLE, data: &[u8]) -> Rv<Vec<u8>> {
+    pub fn decrypt(
+        &self,
+        session: CK_SESSION_HANDLE,
+        mechanism: &Mech,
+        key: CK_OBJECT_HANDLE,
+        data: &[u8],
+    ) -> Rv<Vec<u8>> {
         rv(p11!(self, C_DecryptInit(session, &mut mechanism.raw(), key)))?;
         yielded(|out, length| p11!(self, C_Decrypt(session, at(data), len(data), out, length)))
     }
@@ -262,7 +288,13 @@ impl Module {
         yielded(|out, length| p11!(self, C_Digest(session, at(data), len(data), out, length)))
     }
 
-    pub fn wrap(&self, session: CK_SESSION_HANDLE, mechanism: &Mech, wrapping: CK_OBJECT_HANDLE, key: CK_OBJECT_HANDLE) -> Rv<Vec<u8>> {
+    pub fn wrap(
+        &self,
+        session: CK_SESSION_HANDLE,
+        mechanism: &Mech,
+        wrapping: CK_OBJECT_HANDLE,
+        key: CK_OBJECT_HANDLE,
+    ) -> Rv<Vec<u8>> {
         let mut mechanism = mechanism.raw();
         yielded(|out, length| p11!(self, C_WrapKey(session, &mut mechanism, wrapping, key, out, length)))
     }
@@ -292,7 +324,13 @@ impl Module {
         Ok(key)
     }
 
-    pub fn derive(&self, session: CK_SESSION_HANDLE, mechanism: &Mech, base: CK_OBJECT_HANDLE, template: &Attrs) -> Rv<CK_OBJECT_HANDLE> {
+    pub fn derive(
+        &self,
+        session: CK_SESSION_HANDLE,
+        mechanism: &Mech,
+        base: CK_OBJECT_HANDLE,
+        template: &Attrs,
+    ) -> Rv<CK_OBJECT_HANDLE> {
         let (mut raw, mut key, mut mechanism) = (template.raw(), 0, mechanism.raw());
         rv(p11!(self, C_DeriveKey(session, &mut mechanism, base, raw.as_mut_ptr(), raw.len() as CK_ULONG, &mut key)))?;
         Ok(key)
@@ -410,7 +448,8 @@ impl Mech {
     /// With a structure.
     fn of<T: Copy>(id: CK_MECHANISM_TYPE, parameter: T, held: Vec<Box<[u8]>>) -> Mech {
         // SAFETY: the parameter structures of the standard are plain C data.
-        let bytes = unsafe { std::slice::from_raw_parts((&raw const parameter).cast::<u8>(), std::mem::size_of::<T>()) };
+        let bytes =
+            unsafe { std::slice::from_raw_parts((&raw const parameter).cast::<u8>(), std::mem::size_of::<T>()) };
         Mech { id, parameter: bytes.to_vec(), held }
     }
     pub fn number(id: CK_MECHANISM_TYPE, number: CK_ULONG) -> Mech {
@@ -458,14 +497,19 @@ impl Mech {
     }
     /// RSA_AES_KEY_WRAP; the OAEP parameters must outlive the mechanism.
     pub fn rsa_aes(aes_bits: CK_ULONG, oaep: &CK_RSA_PKCS_OAEP_PARAMS) -> Mech {
-        let parameter = CK_RSA_AES_KEY_WRAP_PARAMS { ulAESKeyBits: aes_bits, pOAEPParams: std::ptr::from_ref(oaep).cast_mut() };
+        let parameter =
+            CK_RSA_AES_KEY_WRAP_PARAMS { ulAESKeyBits: aes_bits, pOAEPParams: std::ptr::from_ref(oaep).cast_mut() };
         Mech::of(CKM_RSA_AES_KEY_WRAP, parameter, Vec::new())
     }
     /// The C form; valid while the mechanism lives.
     pub fn raw(&self) -> CK_MECHANISM {
         CK_MECHANISM {
             mechanism: self.id,
-            pParameter: if self.parameter.is_empty() { null::<u8>().cast_mut().cast() } else { self.parameter.as_ptr().cast_mut().cast() },
+            pParameter: if self.parameter.is_empty() {
+                null::<u8>().cast_mut().cast()
+            } else {
+                self.parameter.as_ptr().cast_mut().cast()
+            },
             ulParameterLen: len(&self.parameter),
         }
     }
