@@ -1,6 +1,8 @@
 //! Making, wrapping, unwrapping and deriving keys through the C interface (section 5.18), each result checked by an
 //! independent implementation.
 
+#![allow(unsafe_code)] // calls of C functions, by the macro p11!
+
 mod common;
 
 use common::fixture::*;

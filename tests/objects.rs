@@ -1,5 +1,7 @@
 //! Objects and their attributes through the C interface (section 4 and 5.7 of the standard).
 
+#![allow(unsafe_code)] // calls of C functions, by the macro p11!
+
 mod common;
 
 use common::fixture::*;

@@ -1,6 +1,8 @@
 //! Encryption, decryption, digests, signatures and verification through the C interface (sections 5.2, 5.8 to 5.15):
 //! lengths, short buffers, parts, and the state that a call leaves behind.
 
+#![allow(unsafe_code)] // calls of C functions, by the macro p11!
+
 mod common;
 
 use common::fixture::*;

@@ -362,7 +362,7 @@ fn wrong_keys(list: &mut Vec<Case>) {
         ("C_VerifyInit", Way::Verify),
     ];
     for (call, way) in ways {
-        let mechanism = || match way {
+        let mechanism = move || match way {
             Way::Encrypt | Way::Decrypt => Mech::iv(CKM_AES_CBC, &[0; 16]),
             Way::Sign | Way::Verify => Mech::new(CKM_AES_CMAC),
         };

@@ -1,5 +1,7 @@
 //! Slots, tokens, sessions and logins through the C interface (sections 5.5 and 5.6 of the standard).
 
+#![allow(unsafe_code)] // calls of C functions, by the macro p11!
+
 mod common;
 
 use common::fixture::*;

@@ -1,5 +1,7 @@
 //! Sixteen threads, a session each, any mix of calls.
 
+#![allow(unsafe_code)] // calls of C functions, by the macro p11!
+
 mod common;
 
 use common::fixture::*;

@@ -81,7 +81,7 @@ impl Member {
                 Code::MechanismInvalid.because(format!("CKA_ALLOWED_MECHANISMS of the key does not list {}", row.name))
             );
         }
-        if !(row.sizes.0..=row.sizes.1).contains(&size(key)) && row.sizes != (0, 0) {
+        if !(row.sizes.0..=row.sizes.1).contains(&object::key_size(key)) && row.sizes != (0, 0) {
             return Err(purpose
                 .wrong_size
                 .because(format!("{} takes keys of {} to {}", row.name, row.sizes.0, row.sizes.1)));
@@ -94,7 +94,7 @@ impl Member {
         let here = self.at(session)?;
         let (row, generate) = row(call, |row| row.generate)?;
         let origin = Origin::Generate(row.id);
-        let draft = object::draft(template, ck::CKO_SECRET_KEY, row.keys.first().copied(), &origin, here.authority())?;
+        let draft = object::draft(template, ck::CKO_SECRET_KEY, made_type(row, template), &origin, here.authority())?;
         self.may_keep(&here, &draft)?;
         let made = generate(&call.parameter, &draft)?;
         self.keep_one(&here, object::complete(draft, made, &origin)?)
@@ -184,6 +184,15 @@ impl Member {
     }
 }
 
+/// The key type that a generator makes: what the template asks for where the generator makes several, else its first.
+fn made_type(row: &Mechanism, template: &Template) -> Option<u64> {
+    let asked = match object::given(template, ck::CKA_KEY_TYPE).map(|attribute| &attribute.value) {
+        Some(Raw::Bytes(bytes)) => <[u8; 8]>::try_from(bytes.as_slice()).ok().map(u64::from_le_bytes),
+        _ => None,
+    };
+    asked.filter(|asked| row.keys.contains(asked)).or(row.keys.first().copied())
+}
+
 /// An operation with a key, ready for its slot.
 pub fn active<T>(operation: T, key: Arc<Stored>) -> Active<T> {
     let awaits_login = key.object().flag(ck::CKA_ALWAYS_AUTHENTICATE);
@@ -225,11 +234,6 @@ fn allows(key: &Object, mechanism: u64) -> bool {
         Some(object::Value::Numbers(allowed)) => allowed.contains(&mechanism),
         _ => true,
     }
-}
-
-/// The size of a key in the unit of C_GetMechanismInfo: bits of an RSA modulus or an EC field, bytes of a secret key.
-fn size(key: &Object) -> u64 {
-    object::key_size(key)
 }
 
 /// A handle that stands for nothing is told as the function at hand tells it; anything else stays what it is.
