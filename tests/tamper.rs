@@ -4,14 +4,14 @@
 //! The engine is opened on a damaged copy of a home, once for each place. `STRONGROOM_PLACES` says how many places
 //! (default 300; the release check runs 2,000 and more).
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use strongroom_pkcs11::call::{Application, Host};
 use strongroom_pkcs11::ck;
 use strongroom_pkcs11::config::Home;
 use strongroom_pkcs11::engine::{Engine, EngineHost};
 use strongroom_pkcs11::wire::values::{MechanismCall, Output, Parameter, Raw, Shown, Template};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const SO_PIN: &[u8] = b"officer-1";
 const PIN: &[u8] = b"user-1234";
@@ -52,10 +52,13 @@ fn make(home: &Path) {
     application.logout(session).unwrap();
     application.login(session, ck::CKU_USER, None, PIN).unwrap();
     for index in 0..12u8 {
-        let template = Template::new().flag(ck::CKA_TOKEN, true).bytes(ck::CKA_ID, &[index]).bytes(ck::CKA_LABEL, b"before");
+        let template =
+            Template::new().flag(ck::CKA_TOKEN, true).bytes(ck::CKA_ID, &[index]).bytes(ck::CKA_LABEL, b"before");
         let aes = template.clone().number(ck::CKA_VALUE_LEN, 32).flag(ck::CKA_SENSITIVE, index % 2 == 0);
         let key = application.generate_key(session, plain(ck::CKM_AES_KEY_GEN), aes).unwrap();
-        application.set_attributes(session, key, Template::new().flag(ck::CKA_SENSITIVE, true).bytes(ck::CKA_LABEL, b"after")).unwrap();
+        application
+            .set_attributes(session, key, Template::new().flag(ck::CKA_SENSITIVE, true).bytes(ck::CKA_LABEL, b"after"))
+            .unwrap();
         let public = template.clone().bytes(ck::CKA_EC_PARAMS, &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]);
         application.generate_key_pair(session, plain(ck::CKM_EC_KEY_PAIR_GEN), public, template).unwrap();
     }
@@ -94,7 +97,8 @@ fn weakened(scene: &Scene) -> Option<String> {
             }
         }
     }
-    (!found(&*scene.application, scene.session, Template::new().bytes(ck::CKA_ID, &[11])).is_empty()).then(|| "a destroyed key is back".to_owned())
+    (!found(&*scene.application, scene.session, Template::new().bytes(ck::CKA_ID, &[11])).is_empty())
+        .then(|| "a destroyed key is back".to_owned())
 }
 
 /// How many objects are there and work.
@@ -183,11 +187,19 @@ fn a_flipped_byte_of_the_store_costs_nothing_and_weakens_nothing() {
     for round in 0..places() {
         // Log and index in turn; within each, a file by chance and a byte of it.
         let part = if round % 2 == 0 { "log" } else { "index" };
-        let of: Vec<_> = all.iter().filter(|path| path.strip_prefix(bench.good.join("store")).unwrap().starts_with(part) && fs::metadata(path).unwrap().len() > 0).collect();
+        let of: Vec<_> = all
+            .iter()
+            .filter(|path| {
+                path.strip_prefix(bench.good.join("store")).unwrap().starts_with(part)
+                    && fs::metadata(path).unwrap().len() > 0
+            })
+            .collect();
         let file = of[dice.below(of.len())].strip_prefix(&bench.good).unwrap().to_owned();
         let place = dice.below(fs::metadata(bench.good.join(&file)).unwrap().len() as usize);
         let by = 1 << dice.below(8);
-        let scene = bench.damaged(|home| flip(&home.join(&file), place, by)).unwrap_or_else(|error| panic!("{} at {place}: {error}", file.display()));
+        let scene = bench
+            .damaged(|home| flip(&home.join(&file), place, by))
+            .unwrap_or_else(|error| panic!("{} at {place}: {error}", file.display()));
         assert_eq!(weakened(&scene), None, "{} at {place}", file.display());
         assert_eq!(working(&scene), ALL, "{} at {place}", file.display());
         if scene.application.status().unwrap().damage.is_empty() { harmless += 1 } else { told += 1 }
@@ -211,7 +223,9 @@ fn a_cut_log_is_mended_from_the_index() {
     let length = fs::metadata(bench.good.join(&last)).unwrap().len();
     for part in [0, 1, 2, 3, 7, 9] {
         let scene = bench
-            .damaged(|home| fs::OpenOptions::new().write(true).open(home.join(&last)).unwrap().set_len(length * part / 10).unwrap())
+            .damaged(|home| {
+                fs::OpenOptions::new().write(true).open(home.join(&last)).unwrap().set_len(length * part / 10).unwrap()
+            })
             .unwrap_or_else(|error| panic!("{part} tenths: {error}"));
         assert_eq!((weakened(&scene), working(&scene)), (None, ALL), "{part} tenths");
         assert!(!scene.application.status().unwrap().damage.is_empty(), "{part} tenths: nothing is told");
@@ -228,7 +242,13 @@ fn with_log_and_index_both_damaged_nothing_false_is_served() {
     for _ in 0..places() / 4 {
         let scene = bench.damaged(|home| {
             for part in ["log", "index"] {
-                let of: Vec<_> = all.iter().filter(|path| path.strip_prefix(bench.good.join("store")).unwrap().starts_with(part) && fs::metadata(path).unwrap().len() > 0).collect();
+                let of: Vec<_> = all
+                    .iter()
+                    .filter(|path| {
+                        path.strip_prefix(bench.good.join("store")).unwrap().starts_with(part)
+                            && fs::metadata(path).unwrap().len() > 0
+                    })
+                    .collect();
                 let file = home.join(of[dice.below(of.len())].strip_prefix(&bench.good).unwrap());
                 let length = fs::metadata(&file).unwrap().len() as usize;
                 for _ in 0..3 {
@@ -248,7 +268,8 @@ fn with_log_and_index_both_damaged_nothing_false_is_served() {
 #[test]
 fn the_store_cannot_be_read_without_the_vault() {
     let bench = Bench::new();
-    let everything: Vec<u8> = files(&bench.good.join("store")).iter().flat_map(|path| fs::read(path).unwrap()).collect();
+    let everything: Vec<u8> =
+        files(&bench.good.join("store")).iter().flat_map(|path| fs::read(path).unwrap()).collect();
     for text in [&b"before"[..], b"after", b"tamper", PIN, SO_PIN, &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]] {
         assert!(!everything.windows(text.len()).any(|window| window == text), "{text:?} is on disk");
     }

@@ -22,7 +22,10 @@ fn mix(token: &Token, who: u8) {
         assert_eq!(p.decrypt(session, &gcm, key, &sealed).unwrap(), data);
         assert_eq!(p.find(session, &Attrs::new().bytes(CKA_ID, &[who])).unwrap().len(), 3);
         let other = token.reader();
-        assert_eq!(p.digest(other, &Mech::new(CKM_SHA256), &data).unwrap(), p.digest(session, &Mech::new(CKM_SHA256), &data).unwrap());
+        assert_eq!(
+            p.digest(other, &Mech::new(CKM_SHA256), &data).unwrap(),
+            p.digest(session, &Mech::new(CKM_SHA256), &data).unwrap()
+        );
         p.close(other).unwrap();
         let object = p.create(session, &Attrs::new().class(CKO_DATA).bytes(CKA_VALUE, &data)).unwrap();
         p.destroy(session, object).unwrap();
@@ -35,7 +38,14 @@ fn sixteen_threads_do_whatever_they_like() {
     let token = Token::new("threads");
     let kept = token.user();
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..16).map(|who| scope.spawn({ let token = &token; move || mix(token, who) })).collect();
+        let threads: Vec<_> = (0..16)
+            .map(|who| {
+                scope.spawn({
+                    let token = &token;
+                    move || mix(token, who)
+                })
+            })
+            .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
     let tokens_keys = Attrs::new().flag(CKA_TOKEN, true).key_type(CKK_AES);
