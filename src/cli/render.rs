@@ -167,8 +167,9 @@ fn refusal(failure: &Failure) -> String {
 }
 
 fn json<T: Serialize>(value: &T) -> String {
-    let mut text = serde_json::to_string_pretty(value)
-        .unwrap_or_else(|error| format!("{{\"ok\":false,\"error\":{{\"code\":\"CKR_GENERAL_ERROR\",\"text\":\"{error}\",\"hint\":null}}}}"));
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_else(|error| {
+        format!("{{\"ok\":false,\"error\":{{\"code\":\"CKR_GENERAL_ERROR\",\"text\":\"{error}\",\"hint\":null}}}}")
+    });
     text.push('\n');
     text
 }
