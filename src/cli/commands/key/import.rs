@@ -95,7 +95,7 @@ impl Import {
         for one in imported {
             for template in one.objects {
                 let class = number(&template, ck::CKA_CLASS).unwrap_or(u64::MAX);
-                let id = self.id(session, class, &one.id, &template)?;
+                let id = self.id(session, class, &one.id)?;
                 let there = planned.iter().any(|other| other.class == class && other.id == id);
                 let there = there || self.is_on_token(session, class, &id)?;
                 match class {
@@ -103,7 +103,7 @@ impl Import {
                     ck::CKO_PRIVATE_KEY | ck::CKO_SECRET_KEY if there => return Err(already_there(&id)),
                     _ => (),
                 }
-                let template = self.target.dress(template, class).bytes(ck::CKA_ID, &id);
+                let template = with_id(self.target.dress(template, class), &id);
                 planned.push(Planned { class, id, template });
             }
         }
@@ -114,16 +114,16 @@ impl Import {
 
     /// The id that was asked for, else that of a key that belongs to this certificate, else the one that follows from
     /// the public key.
-    fn id(&self, session: &Session<'_>, class: u64, own: &[u8], template: &Template) -> Result<Vec<u8>> {
+    fn id(&self, session: &Session<'_>, class: u64, own: &[u8]) -> Result<Vec<u8>> {
         if let Some(id) = &self.target.id {
             return Ok(id.clone());
         }
         if class == ck::CKO_CERTIFICATE
-            && let Some(id) = id_of_key(session, template)?
+            && let Some(id) = id_of_key(session, own)?
         {
             return Ok(id);
         }
-        if own.is_empty() { random_id() } else { Ok(own.to_vec()) }
+        Ok(own.to_vec())
     }
 
     fn is_on_token(&self, session: &Session<'_>, class: u64, id: &[u8]) -> Result<bool> {
@@ -139,17 +139,24 @@ fn create(session: &Session<'_>, planned: Vec<Planned>, made: &mut Vec<u64>) -> 
     Ok(())
 }
 
-/// The id of the key on the token whose public key a certificate holds.
-fn id_of_key(session: &Session<'_>, certificate: &Template) -> Result<Option<Vec<u8>>> {
-    let Some(info) = bytes(certificate, ck::CKA_PUBLIC_KEY_INFO) else { return Ok(None) };
+/// The id of the key on the token that belongs to a certificate: its public key gives the same id, and the key may have
+/// been given another.
+fn id_of_key(session: &Session<'_>, own: &[u8]) -> Result<Option<Vec<u8>>> {
     for class in [ck::CKO_PRIVATE_KEY, ck::CKO_PUBLIC_KEY] {
         for key in session.find(Template::new().number(ck::CKA_CLASS, class))? {
-            if session.bytes(key, ck::CKA_PUBLIC_KEY_INFO)?.as_deref() == Some(info) {
+            let info = session.bytes(key, ck::CKA_PUBLIC_KEY_INFO)?.unwrap_or_default();
+            if import::public_key(&info).is_ok_and(|imported| imported.id == own) {
                 return Ok(session.bytes(key, ck::CKA_ID)?.filter(|id| !id.is_empty()));
             }
         }
     }
     Ok(None)
+}
+
+/// The template with this id in the place of the one that it came with.
+fn with_id(mut template: Template, id: &[u8]) -> Template {
+    template.0.retain(|attribute| attribute.kind != ck::CKA_ID);
+    template.bytes(ck::CKA_ID, id)
 }
 
 fn already_there(id: &[u8]) -> Failure {
@@ -210,15 +217,11 @@ fn in_which(path: &Path, failure: Failure) -> Failure {
     }
 }
 
-fn bytes(template: &Template, kind: u64) -> Option<&[u8]> {
+fn number(template: &Template, kind: u64) -> Option<u64> {
     match &given(template, kind)?.value {
-        Raw::Bytes(bytes) => Some(bytes),
+        Raw::Bytes(bytes) => bytes.as_slice().try_into().ok().map(u64::from_le_bytes),
         Raw::Template(_) => None,
     }
-}
-
-fn number(template: &Template, kind: u64) -> Option<u64> {
-    bytes(template, kind)?.try_into().ok().map(u64::from_le_bytes)
 }
 
 /// A key file with a chain of certificates is well below this.
