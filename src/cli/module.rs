@@ -1,6 +1,7 @@
 //! Where the PKCS#11 module is.
 
 use super::failure::{Failure, Result};
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use strongroom_pkcs11::error::Code;
 
@@ -22,10 +23,13 @@ pub(crate) fn locate(named: Option<&Path>) -> Result<PathBuf> {
     }
     let binary = std::env::current_exe().map_err(super::failure::in_file(Path::new("/proc/self/exe")))?;
     let beside = binary.parent().unwrap_or(Path::new("/"));
-    PLACES.iter().map(|place| beside.join(place).join(FILE)).find(|path| path.is_file()).map(tidy).ok_or_else(|| {
-        Failure::not_found(Code::LibraryLoadFailed, format!("{FILE} was not found near {}", binary.display()))
-            .hint("Name it with --module PATH, or build it: cargo build --release --lib")
-    })
+    newest(BUILT.iter().map(|place| beside.join(place).join(FILE)))
+        .or_else(|| INSTALLED.iter().map(|place| beside.join(place).join(FILE)).find(|path| path.is_file()))
+        .map(tidy)
+        .ok_or_else(|| {
+            Failure::not_found(Code::LibraryLoadFailed, format!("{FILE} was not found near {}", binary.display()))
+                .hint("Name it with --module PATH, or build it: cargo build --release --lib")
+        })
 }
 
 /// The same path without `..`, where the file system can tell.
@@ -33,13 +37,36 @@ fn tidy(path: PathBuf) -> PathBuf {
     path.canonicalize().unwrap_or(path)
 }
 
-/// Places beside the binary, nearest first: installed together, built by cargo, installed by prefix.
-const PLACES: &[&str] = &[".", "deps", "../lib", "../lib/strongroom", "../lib/pkcs11", "../lib64", "../lib64/pkcs11"];
+/// The file that was written last. Cargo leaves the module in `deps` when it builds the binary, and puts it beside the
+/// binary when it builds the library: the one there may be of an earlier day.
+fn newest(paths: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    let age = |path: &PathBuf| path.metadata().ok().filter(Metadata::is_file)?.modified().ok();
+    paths.filter_map(|path| Some((age(&path)?, path))).max_by_key(|(written, _)| *written).map(|(_, path)| path)
+}
+
+/// Places of a module that was unpacked or built together with the binary.
+const BUILT: &[&str] = &["deps", "."];
+
+/// Places of a module that was installed under the same prefix, nearest first.
+const INSTALLED: &[&str] = &["../lib", "../lib/strongroom", "../lib/pkcs11", "../lib64", "../lib64/pkcs11"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::failure::Exit;
+
+    #[test]
+    fn the_module_that_was_built_last_is_taken() {
+        let place = tempfile::tempdir().unwrap();
+        let paths = ["old", "new"].map(|name| place.path().join(name));
+        let day = std::time::Duration::from_secs(24 * 60 * 60);
+        for (path, age) in paths.iter().zip([day, day / 2]) {
+            let file = std::fs::File::create(path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - age).unwrap();
+        }
+        assert_eq!(newest(paths.iter().cloned()).as_ref(), Some(&paths[1]));
+        assert_eq!(newest([place.path().join("none"), place.path().to_owned()].into_iter()), None);
+    }
 
     #[test]
     fn a_module_that_was_named_must_be_there() {

@@ -8,8 +8,8 @@ use crate::cli::render::{GOOD, Page, Report, styled};
 use crate::cli::select::{Found, ObjectChoice, Summary, TokenChoice, summary};
 use crate::cli::session::{Session, Token, Who, bytes};
 use crate::cli::words::{self, Form};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 /// `object …`
 #[derive(clap::Subcommand)]
@@ -115,23 +115,30 @@ pub(crate) struct Shown {
 #[derive(Serialize)]
 struct Object {
     uri: String,
-    attributes: Map<String, Value>,
+    #[serde(serialize_with = "as_map")]
+    attributes: Vec<(&'static str, Value)>,
+}
+
+/// Names and values as an object of JSON, in their order.
+fn as_map<S: Serializer>(attributes: &[(&'static str, Value)], to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_map(attributes.iter().map(|(name, value)| (name, value)))
 }
 
 impl Report for Shown {
     fn human(&self, page: &mut Page) {
         for object in &self.objects {
             page.heading(&object.uri);
-            page.pairs(object.attributes.iter().map(|(name, value)| (name.clone(), words_of(value))));
+            let told = object.attributes.iter().filter(|(_, value)| value.as_str() != Some(""));
+            page.pairs(told.map(|(name, value)| ((*name).to_owned(), words_of(value))));
         }
     }
 }
 
-fn attributes(session: &Session<'_>, object: u64) -> Result<Map<String, Value>> {
+fn attributes(session: &Session<'_>, object: u64) -> Result<Vec<(&'static str, Value)>> {
     let kinds: Vec<u64> = words::ATTRIBUTES.iter().map(|(kind, _, _)| *kind).collect();
     let shown = session.attributes(object, &kinds)?;
     let named = words::ATTRIBUTES.iter().zip(shown);
-    Ok(named.filter_map(|((_, name, form), shown)| Some(((*name).to_owned(), value(*form, &bytes(shown)?)))).collect())
+    Ok(named.filter_map(|((_, name, form), shown)| Some((*name, value(*form, &bytes(shown)?)))).collect())
 }
 
 /// The value of an attribute as its form has it; bytes that do not fit the form, in hexadecimal.

@@ -5,6 +5,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use strongroom_pkcs11::config::Home;
+use strongroom_pkcs11::wire::address::places;
 
 /// The file with the root key, in the home.
 const ROOT_KEY: &str = "root.key";
@@ -21,6 +22,7 @@ pub(super) fn check(home: &Home) -> Vec<Finding> {
     let mut findings = vec![private("home", directory, &metadata, foreign)];
     findings.extend(configuration(home));
     findings.push(root_key(directory));
+    findings.extend(socket(home));
     findings
 }
 
@@ -28,6 +30,14 @@ fn configuration(home: &Home) -> Option<Finding> {
     let file = home.config.source.as_deref()?;
     // Who writes the configuration names the program that is started as vault.
     Some(private("configuration", file, &file.metadata().ok()?, 0o022))
+}
+
+/// The socket, where there is one: whoever may write to it may ask the vault.
+fn socket(home: &Home) -> Option<Finding> {
+    let (path, metadata) =
+        places(home).into_iter().find_map(|path| Some((path.clone(), path.symlink_metadata().ok()?)))?;
+    let foreign = if home.config.share.is_some() { 0o002 } else { 0o022 };
+    Some(private("socket", &path, &metadata, foreign))
 }
 
 fn root_key(home: &Path) -> Finding {

@@ -26,8 +26,9 @@ impl Place {
         let place = Place { directory };
         DirBuilder::new().mode(0o700).create(place.home()).map_err(in_file(&place.home()))?;
         place.write_private(&place.home().join("strongroom.toml"), configuration()?)?;
-        place.write_private(&place.pin(), format!("{}\n", pin()?))?;
-        place.write_private(&place.so_pin(), format!("{}\n", pin()?))?;
+        // Without a line end: libp11 takes the whole file for the PIN.
+        place.write_private(&place.pin(), pin()?)?;
+        place.write_private(&place.so_pin(), pin()?)?;
         place.write_private(&place.message(), MESSAGE)?;
         Ok(place)
     }

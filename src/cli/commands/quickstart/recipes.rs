@@ -67,7 +67,10 @@ pub(super) fn write(module: &Path, place: &Place, tour: &Tour) -> Result<Vec<Rec
         recipe("SSH", format!("ssh-keygen -D {module}\nssh -o PKCS11Provider={module} user@host")),
         recipe(
             "p11-kit: every program that uses it sees the token",
-            format!("install -D -m 644 {kit} ~/.config/pkcs11/modules/strongroom.module\np11-kit list-modules"),
+            format!(
+                "install -D -m 644 {kit} ~/.config/pkcs11/modules/strongroom.module  \
+                 # root: /etc/pkcs11/modules\np11-kit list-modules"
+            ),
         ),
     ])
 }
