@@ -44,7 +44,7 @@ struct Global {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = EVERYWHERE)]
     color: Color,
-    /// Tables only: no sentences, no remarks
+    /// Data only: no sentences, no progress
     #[arg(long, short = 'q', global = true, help_heading = EVERYWHERE)]
     quiet: bool,
 }

@@ -79,7 +79,9 @@ impl Generate {
             Kind::Rsa(_) | Kind::Curve(..) => &[ck::CKO_PUBLIC_KEY, ck::CKO_PRIVATE_KEY],
         })?;
         let (found, session) = self.target.open(cx.calls()?)?;
-        let made = progress::while_spinning("generating".to_owned(), cx.talkative(), || self.make(&session))?;
+        // Only RSA takes so long that somebody wonders.
+        let spins = cx.talkative() && matches!(self.kind, Kind::Rsa(_));
+        let made = progress::while_spinning("generating".to_owned(), spins, || self.make(&session))?;
         let objects = made.into_iter().map(|object| summary(&session, &found, object)).collect::<Result<_>>()?;
         Ok(Added { act: "Generated", list: Objects { objects } })
     }
@@ -109,14 +111,22 @@ impl Generate {
             (public, private) = (public.bytes(ck::CKA_ID, id), private.bytes(ck::CKA_ID, id));
         }
         let (public, private) = session.generate_pair(mechanism, public, private)?;
-        if self.target.id.is_none() {
-            let id = id_of(session, public)?;
-            for object in [public, private] {
-                session.change(object, Template::new().bytes(ck::CKA_ID, &id))?;
-            }
+        let pair = [public, private];
+        if self.target.id.is_none()
+            && let Err(failure) = name(session, pair)
+        {
+            // A pair without an id is found by no certificate: better none.
+            pair.iter().for_each(|&object| drop(session.destroy(object)));
+            return Err(failure);
         }
-        Ok(vec![public, private])
+        Ok(pair.to_vec())
     }
+}
+
+/// Gives both halves of a pair the id that follows from the public one.
+fn name(session: &Session<'_>, pair: [u64; 2]) -> Result<()> {
+    let id = id_of(session, pair[0])?;
+    pair.iter().try_for_each(|&object| session.change(object, Template::new().bytes(ck::CKA_ID, &id)))
 }
 
 /// The id that a certificate for this public key will have too, so that they find each other.
