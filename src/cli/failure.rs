@@ -196,10 +196,7 @@ const KINDS: &[(Exit, &[Code])] = &[
 
 /// The next step after a refusal, where there is one that always helps.
 const ADVICE: &[(Code, &str)] = &[
-    (
-        Code::PinIncorrect,
-        "Try again with the right PIN: every wrong one brings the lock nearer, `strongroom token show` says how near.",
-    ),
+    (Code::PinIncorrect, "Every wrong PIN brings the lock nearer: `strongroom token show` says when one try is left."),
     (Code::PinLocked, "The SO can set a new PIN and unlock: strongroom pin reset."),
     (
         Code::PinLenRange,

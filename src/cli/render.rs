@@ -104,8 +104,9 @@ impl Page {
 
 fn blank() -> Table {
     let mut table = Table::new();
-    // Styles are always written and taken out again where standard output cannot show them.
-    table.load_style(presets::NOTHING).enforce_styling().set_content_arrangement(ContentArrangement::Dynamic);
+    // Styles are always written and taken out again where standard output cannot show them. No cell is ever broken into
+    // lines: what is shown can be copied.
+    table.load_style(presets::NOTHING).enforce_styling().set_content_arrangement(ContentArrangement::Disabled);
     table
 }
 

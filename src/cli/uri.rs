@@ -40,6 +40,12 @@ impl Uri {
         self
     }
 
+    /// The same URI with one more query attribute.
+    pub(crate) fn with_query(mut self, name: &str, value: impl AsRef<[u8]>) -> Uri {
+        self.query.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
     /// A path attribute: `token`, `serial`, `object`, `id`, `type`, …
     pub(crate) fn path(&self, name: &str) -> Option<&[u8]> {
         value(&self.path, name)
@@ -59,19 +65,20 @@ impl Uri {
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(SCHEME)?;
-        join(f, &self.path, ";")?;
+        join(f, &self.path, ";", PATH_LETTERS)?;
         if !self.query.is_empty() {
             f.write_str("?")?;
-            join(f, &self.query, "&")?;
+            join(f, &self.query, "&", QUERY_LETTERS)?;
         }
         Ok(())
     }
 }
 
-fn join(f: &mut fmt::Formatter<'_>, attributes: &[(String, Vec<u8>)], between: &str) -> fmt::Result {
+fn join(f: &mut fmt::Formatter<'_>, attributes: &[(String, Vec<u8>)], between: &str, letters: &[u8]) -> fmt::Result {
     for (position, (name, value)) in attributes.iter().enumerate() {
         let before = if position == 0 { "" } else { between };
-        write!(f, "{before}{name}={}", escaped(value, name == "id"))?;
+        let plain = |byte: u8| name != "id" && (byte.is_ascii_alphanumeric() || letters.contains(&byte));
+        write!(f, "{before}{name}={}", escaped(value, plain))?;
     }
     Ok(())
 }
@@ -112,17 +119,23 @@ fn unescaped(text: &str) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// Escapes what RFC 7512 wants escaped; all of an id, as its section 2.3 recommends.
-fn escaped(value: &[u8], all: bool) -> String {
+fn escaped(value: &[u8], plain: impl Fn(u8) -> bool) -> String {
     let mut out = String::with_capacity(value.len());
     for &byte in value {
-        match byte.is_ascii_alphanumeric() || b"-._~:[]@!$'()*+,=".contains(&byte) {
-            true if !all => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
+        match plain(byte) {
+            true => out.push(char::from(byte)),
+            false => out.push_str(&format!("%{byte:02X}")),
         }
     }
     out
 }
+
+/// RFC 7512, section 2.3: what need not be escaped in a path, beside letters and digits. All of an id is escaped, as the
+/// section recommends.
+const PATH_LETTERS: &[u8] = b"-._~:[]@!$'()*+,=";
+
+/// The same for a query.
+const QUERY_LETTERS: &[u8] = b"-._~:[]@!$'()*+,=/?|";
 
 const SCHEME: &str = "pkcs11:";
 
@@ -155,6 +168,9 @@ mod tests {
         let uri = Uri::default().with("token", "my token; ä?").with("id", [0u8, 0x41, 255]).with("type", "private");
         assert_eq!(uri.to_string(), "pkcs11:token=my%20token%3B%20%C3%A4%3F;id=%00%41%FF;type=private");
         assert_eq!(Uri::parse(&uri.to_string()).unwrap(), uri);
+        let sourced = Uri::default().with("object", "a/b").with_query("pin-source", "file:/my dir/pin");
+        assert_eq!(sourced.to_string(), "pkcs11:object=a%2Fb?pin-source=file:/my%20dir/pin");
+        assert_eq!(Uri::parse(&sourced.to_string()).unwrap(), sourced);
     }
 
     #[test]

@@ -53,6 +53,9 @@ impl Access {
 /// List the objects of a token
 #[derive(clap::Args)]
 pub(crate) struct List {
+    /// The PKCS#11 URI of every object too
+    #[arg(long)]
+    uri: bool,
     #[command(flatten)]
     access: Access,
 }
@@ -64,7 +67,7 @@ impl List {
         let mut objects: Vec<Summary> =
             handles.into_iter().map(|object| summary(&session, &found, object)).collect::<Result<_>>()?;
         objects.sort_by(|one, other| (&one.label, &one.id, &one.class).cmp(&(&other.label, &other.id, &other.class)));
-        Ok(Objects { objects })
+        Ok(Objects { objects, with_uris: self.uri })
     }
 }
 
@@ -72,6 +75,9 @@ impl List {
 #[derive(Serialize)]
 pub(crate) struct Objects {
     pub(super) objects: Vec<Summary>,
+    /// Whether people are shown the URIs: they are long. Programs always are.
+    #[serde(skip)]
+    pub(super) with_uris: bool,
 }
 
 impl Report for Objects {
@@ -81,9 +87,12 @@ impl Report for Objects {
         }
         let row = |object: &Summary| {
             let kind = object.kind.clone().unwrap_or_default();
-            vec![object.class.clone(), kind, object.label.clone(), object.id.clone(), object.uri.clone()]
+            let uri = self.with_uris.then(|| object.uri.clone());
+            [object.class.clone(), kind, object.label.clone(), object.id.clone()].into_iter().chain(uri).collect()
         };
-        page.table(&["CLASS", "TYPE", "LABEL", "ID", "URI"], self.objects.iter().map(row));
+        let columns = ["CLASS", "TYPE", "LABEL", "ID", "URI"];
+        let shown = if self.with_uris { 5 } else { 4 };
+        page.table(&columns[..shown], self.objects.iter().map(row));
     }
 }
 

@@ -96,7 +96,7 @@ fn vault(cx: &Context, isolated: bool) -> Vec<Finding> {
     };
     let mut findings = vec![running(&status, isolated), version("vault", &status.version), records(&status)];
     findings.extend(status.damage.into_iter().map(|damage| {
-        let mend = "Keep a copy of the home as it is now, then restore the newest backup if something is missing.";
+        let mend = "Have the disk checked. Where something is lost, keep a copy of the home as it is and restore the newest backup.";
         Finding::problem("store", damage, mend).exit_with(Exit::Damaged)
     }));
     findings

@@ -83,7 +83,7 @@ impl Generate {
         let spins = cx.talkative() && matches!(self.kind, Kind::Rsa(_));
         let made = progress::while_spinning("generating".to_owned(), spins, || self.make(&session))?;
         let objects = made.into_iter().map(|object| summary(&session, &found, object)).collect::<Result<_>>()?;
-        Ok(Added { act: "Generated", list: Objects { objects } })
+        Ok(Added { act: "Generated", list: Objects { objects, with_uris: false } })
     }
 
     fn make(&self, session: &Session<'_>) -> Result<Vec<u64>> {

@@ -68,7 +68,7 @@ impl Import {
             return Err(failure);
         }
         let objects = made.into_iter().map(|object| summary(&session, &found, object)).collect::<Result<_>>()?;
-        Ok(Added { act: "Imported", list: Objects { objects } })
+        Ok(Added { act: "Imported", list: Objects { objects, with_uris: false } })
     }
 
     /// What the files hold.

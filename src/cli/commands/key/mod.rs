@@ -133,6 +133,7 @@ impl Report for Added {
     fn human(&self, page: &mut Page) {
         page.say(format!("{}:", styled(GOOD, self.act)));
         self.list.human(page);
+        self.list.objects.iter().for_each(|object| page.say(&object.uri));
     }
 }
 

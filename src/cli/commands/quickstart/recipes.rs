@@ -3,6 +3,7 @@
 use super::place::Place;
 use super::tour::{LABEL, Tour};
 use crate::cli::failure::Result;
+use crate::cli::uri::Uri;
 use serde::Serialize;
 use std::path::Path;
 
@@ -24,7 +25,9 @@ pub(super) fn write(module: &Path, place: &Place, tour: &Tour) -> Result<Vec<Rec
 
     let (module, pin, message) = (quoted(module), quoted(&place.pin()), quoted(&place.message()));
     let (java, provider, kit) = (quoted(&java), quoted(&provider), quoted(&kit));
-    let key = format!("'pkcs11:token={LABEL};object=demo-ec;type=private?pin-source=file:{}'", place.pin().display());
+    let key = Uri::default().with("token", LABEL).with("object", "demo-ec").with("type", "private");
+    let key = key.with_query("pin-source", format!("file:{}", place.pin().display()));
+    let key = quoted(Path::new(&key.to_string()));
     let recipe = |tool, lines: String| Recipe { tool, lines };
     Ok(vec![
         recipe(
