@@ -54,8 +54,8 @@ impl Access {
 #[derive(clap::Args)]
 pub(crate) struct List {
     /// The PKCS#11 URI of every object too
-    #[arg(long)]
-    uri: bool,
+    #[arg(long = "uri")]
+    with_uris: bool,
     #[command(flatten)]
     access: Access,
 }
@@ -67,7 +67,7 @@ impl List {
         let mut objects: Vec<Summary> =
             handles.into_iter().map(|object| summary(&session, &found, object)).collect::<Result<_>>()?;
         objects.sort_by(|one, other| (&one.label, &one.id, &one.class).cmp(&(&other.label, &other.id, &other.class)));
-        Ok(Objects { objects, with_uris: self.uri })
+        Ok(Objects { objects, with_uris: self.with_uris })
     }
 }
 
