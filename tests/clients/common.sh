@@ -11,6 +11,7 @@
 # Parameters, from the environment:
 #   TOKEN    strongroom (default), or softhsm: the same script on SoftHSM2 tells whose fault a failure is
 #   PROFILE  debug (default) or release: which build of Strongroom
+#   ENGINE   vault (default), or in-process: the engine inside the program, for one process at a time
 #   MODULE, STRONGROOM   the module and the binary, where they are not in target/PROFILE
 set -uo pipefail
 
@@ -144,7 +145,7 @@ begin_strongroom() {
     export PATH=$TARGET:$PATH
     mkdir -m 700 "$STRONGROOM_HOME"
     # Guessing a PIN need not be dear here.
-    printf '[pin]\nmemory-kib = 64\npasses = 1\n' >"$STRONGROOM_HOME/strongroom.toml"
+    printf 'engine = "%s"\n[pin]\nmemory-kib = 64\npasses = 1\n' "${ENGINE:-vault}" >"$STRONGROOM_HOME/strongroom.toml"
     STRONGROOM_PIN=$PIN STRONGROOM_SO_PIN=$SO_PIN run "$STRONGROOM" token init --slot 0 --label "$LABEL"
 }
 
