@@ -282,7 +282,7 @@ fn templates_of_wrapping_keys_are_enforced() {
     assert_eq!(p.unwrap(session, &wrap, kek, &wrapped, &against), Err(CKR_TEMPLATE_INCONSISTENT));
     let generic = Attrs::new().class(CKO_SECRET_KEY).key_type(CKK_GENERIC_SECRET).bytes(CKA_VALUE, &[1; 32]);
     let generic = p.create(session, &generic.flag(CKA_EXTRACTABLE, true)).unwrap();
-    assert_eq!(p.wrap(session, &wrap, kek, generic), Err(CKR_KEY_NOT_WRAPPABLE));
+    assert_eq!(p.wrap(session, &wrap, kek, generic), Err(CKR_KEY_HANDLE_INVALID));
 }
 
 #[test]

@@ -73,7 +73,8 @@ fn every_aes_mode_gives_back_what_it_took_in_one_part_and_in_many() {
                 .encrypt(session, mechanism, key, plain)
                 .unwrap_or_else(|rv| panic!("mode {index}, {length}: {rv:#x}"));
             assert_eq!(p.decrypt(session, mechanism, key, &whole).unwrap(), plain, "mode {index}, {length}");
-            for cut in [1, 7, 16, 33, 5000] {
+            // Byte by byte only where it does not take all day.
+            for cut in [1, 7, 16, 33, 500, 5000].into_iter().filter(|cut| plain.len() / cut < 40) {
                 assert_eq!(
                     encrypt_in_parts(session, mechanism, key, plain, cut),
                     whole,

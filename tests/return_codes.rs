@@ -528,23 +528,23 @@ fn templates(list: &mut Vec<Case>) {
         "C_CreateObject", "a certificate without a value", CKR_TEMPLATE_INCOMPLETE, |c| code(c.p.create(c.s, &Attrs::new().class(CKO_CERTIFICATE).number(CKA_CERTIFICATE_TYPE, CKC_X_509).bytes(CKA_SUBJECT, b"0")));
         "C_CreateObject", "a certificate without a type", CKR_TEMPLATE_INCOMPLETE, |c| code(c.p.create(c.s, &Attrs::new().class(CKO_CERTIFICATE).bytes(CKA_VALUE, b"0").bytes(CKA_SUBJECT, b"0")));
         "C_GenerateKey", "an AES key without a length", CKR_TEMPLATE_INCOMPLETE, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new()));
-        "C_GenerateKey", "an AES key of 20 bytes", CKR_KEY_SIZE_RANGE, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 20)));
-        "C_GenerateKey", "an AES key of 2^64-1 bytes", CKR_KEY_SIZE_RANGE, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, CK_ULONG::MAX)));
+        "C_GenerateKey", "an AES key of 20 bytes", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 20)));
+        "C_GenerateKey", "an AES key of 2^64-1 bytes", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, CK_ULONG::MAX)));
         "C_GenerateKey", "a generic secret without a length", CKR_TEMPLATE_INCOMPLETE, |c| code(c.p.generate(c.s, &Mech::new(CKM_GENERIC_SECRET_KEY_GEN), &Attrs::new()));
-        "C_GenerateKey", "a generic secret of 2^64-1 bytes", CKR_KEY_SIZE_RANGE, |c| code(c.p.generate(c.s, &Mech::new(CKM_GENERIC_SECRET_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, CK_ULONG::MAX)));
-        "C_GenerateKey", "a generic secret of no bytes", CKR_KEY_SIZE_RANGE, |c| code(c.p.generate(c.s, &Mech::new(CKM_GENERIC_SECRET_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 0)));
-        "C_GenerateKey", "a value given", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 16).bytes(CKA_VALUE, &[0; 16])));
+        "C_GenerateKey", "a generic secret of 2^64-1 bytes", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate(c.s, &Mech::new(CKM_GENERIC_SECRET_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, CK_ULONG::MAX)));
+        "C_GenerateKey", "a generic secret of no bytes", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate(c.s, &Mech::new(CKM_GENERIC_SECRET_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 0)));
+        "C_GenerateKey", "a value given", CKR_TEMPLATE_INCONSISTENT, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 16).bytes(CKA_VALUE, &[0; 16])));
         "C_GenerateKey", "another class", CKR_TEMPLATE_INCONSISTENT, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 16).class(CKO_PUBLIC_KEY)));
         "C_GenerateKey", "another key type", CKR_TEMPLATE_INCONSISTENT, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 16).key_type(CKK_RSA)));
         "C_GenerateKeyPair", "RSA without a length", CKR_TEMPLATE_INCOMPLETE, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new(), &Attrs::new()));
-        "C_GenerateKeyPair", "RSA of 512 bits", CKR_KEY_SIZE_RANGE, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new().number(CKA_MODULUS_BITS, 512), &Attrs::new()));
-        "C_GenerateKeyPair", "RSA of 100000 bits", CKR_KEY_SIZE_RANGE, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new().number(CKA_MODULUS_BITS, 100_000), &Attrs::new()));
+        "C_GenerateKeyPair", "RSA of 512 bits", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new().number(CKA_MODULUS_BITS, 512), &Attrs::new()));
+        "C_GenerateKeyPair", "RSA of 100000 bits", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new().number(CKA_MODULUS_BITS, 100_000), &Attrs::new()));
         "C_GenerateKeyPair", "RSA with an even exponent", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new().number(CKA_MODULUS_BITS, 2048).bytes(CKA_PUBLIC_EXPONENT, &[4]), &Attrs::new()));
         "C_GenerateKeyPair", "EC without a curve", CKR_TEMPLATE_INCOMPLETE, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_EC_KEY_PAIR_GEN), &Attrs::new(), &Attrs::new()));
         "C_GenerateKeyPair", "EC with a curve that does not exist", CKR_CURVE_NOT_SUPPORTED, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_EC_KEY_PAIR_GEN), &Attrs::new().bytes(CKA_EC_PARAMS, &[6, 3, 0x2a, 3, 4]), &Attrs::new()));
         "C_GenerateKeyPair", "EC with parameters that are no DER", CKR_DOMAIN_PARAMS_INVALID, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_EC_KEY_PAIR_GEN), &Attrs::new().bytes(CKA_EC_PARAMS, b"nonsense"), &Attrs::new()));
         "C_GenerateKeyPair", "Edwards with a Weierstrass curve", CKR_CURVE_NOT_SUPPORTED, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_EC_EDWARDS_KEY_PAIR_GEN), &Attrs::new().bytes(CKA_EC_PARAMS, P256), &Attrs::new()));
-        "C_GenerateKeyPair", "a private value given", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_EC_KEY_PAIR_GEN), &Attrs::new().bytes(CKA_EC_PARAMS, P256), &Attrs::new().bytes(CKA_VALUE, &[1; 32])));
+        "C_GenerateKeyPair", "a private value given", CKR_TEMPLATE_INCONSISTENT, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_EC_KEY_PAIR_GEN), &Attrs::new().bytes(CKA_EC_PARAMS, P256), &Attrs::new().bytes(CKA_VALUE, &[1; 32])));
         "C_GetAttributeValue", "an attribute that the object does not have", CKR_ATTRIBUTE_TYPE_INVALID, |c| code(c.p.get(c.s, c.aes, CKA_MODULUS));
         "C_GetAttributeValue", "an attribute that does not exist", CKR_ATTRIBUTE_TYPE_INVALID, |c| code(c.p.get(c.s, c.aes, 0x7777));
         "C_GetAttributeValue", "the value of a sensitive secret key", CKR_ATTRIBUTE_SENSITIVE, |c| code(c.p.get(c.s, c.aes, CKA_VALUE));
@@ -556,7 +556,8 @@ fn templates(list: &mut Vec<Case>) {
         "C_SetAttributeValue", "CKA_VALUE", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.set(c.s, c.aes, &Attrs::new().bytes(CKA_VALUE, &[0; 32])));
         "C_SetAttributeValue", "CKA_TOKEN", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.set(c.s, c.aes, &Attrs::new().flag(CKA_TOKEN, true)));
         "C_SetAttributeValue", "CKA_PRIVATE", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.set(c.s, c.aes, &Attrs::new().flag(CKA_PRIVATE, false)));
-        "C_SetAttributeValue", "CKA_MODIFIABLE", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.set(c.s, c.aes, &Attrs::new().flag(CKA_MODIFIABLE, false)));
+        "C_SetAttributeValue", "CKA_LOCAL", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.set(c.s, c.aes, &Attrs::new().flag(CKA_LOCAL, false)));
+        "C_SetAttributeValue", "CKA_NEVER_EXTRACTABLE", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.set(c.s, c.aes, &Attrs::new().flag(CKA_NEVER_EXTRACTABLE, true)));
         "C_SetAttributeValue", "CKA_SENSITIVE back to FALSE", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.set(c.s, c.aes, &Attrs::new().flag(CKA_SENSITIVE, false)));
         "C_SetAttributeValue", "CKA_EXTRACTABLE back to TRUE", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.set(c.s, c.aes, &Attrs::new().flag(CKA_EXTRACTABLE, true)));
         "C_SetAttributeValue", "CKA_TRUSTED by the user", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.set(c.s, c.aes, &Attrs::new().flag(CKA_TRUSTED, true)));
@@ -567,7 +568,7 @@ fn templates(list: &mut Vec<Case>) {
         "C_CopyObject", "another value", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.copy(c.s, c.aes, &Attrs::new().bytes(CKA_VALUE, &[0; 32])));
         "C_UnwrapKey", "a template without a class", CKR_TEMPLATE_INCOMPLETE, |c| code(c.p.unwrap(c.s, &Mech::new(CKM_AES_KEY_WRAP), c.aes, &wrapped(c), &Attrs::new().key_type(CKK_AES)));
         "C_UnwrapKey", "a template without a key type", CKR_TEMPLATE_INCOMPLETE, |c| code(c.p.unwrap(c.s, &Mech::new(CKM_AES_KEY_WRAP), c.aes, &wrapped(c), &Attrs::new().class(CKO_SECRET_KEY)));
-        "C_UnwrapKey", "a template with a value", CKR_ATTRIBUTE_READ_ONLY, |c| code(c.p.unwrap(c.s, &Mech::new(CKM_AES_KEY_WRAP), c.aes, &wrapped(c), &aes().bytes(CKA_VALUE, &[0; 32])));
+        "C_UnwrapKey", "a template with a value", CKR_TEMPLATE_INCONSISTENT, |c| code(c.p.unwrap(c.s, &Mech::new(CKM_AES_KEY_WRAP), c.aes, &wrapped(c), &aes().bytes(CKA_VALUE, &[0; 32])));
     }
 }
 
@@ -716,7 +717,7 @@ fn sessions_and_pins(list: &mut Vec<Case>) {
         "C_Login", "a type of user that does not exist", CKR_USER_TYPE_INVALID, |c| code(c.p.login(c.s, 77, PIN));
         "C_Login", "for an operation, and none waits", CKR_OPERATION_NOT_INITIALIZED, |c| code(c.p.login(c.s, CKU_CONTEXT_SPECIFIC, PIN));
         "C_Login", "a wrong PIN", CKR_PIN_INCORRECT, |c| { c.p.logout(c.s).unwrap(); code(c.p.login(c.s, CKU_USER, b"wrong pin")) };
-        "C_Login", "an empty PIN", CKR_PIN_INCORRECT, |c| { c.p.logout(c.s).unwrap(); code(c.p.login(c.s, CKU_USER, b"")) };
+        "C_Login", "no PIN (there is no protected path)", CKR_ARGUMENTS_BAD, |c| { c.p.logout(c.s).unwrap(); code(c.p.login(c.s, CKU_USER, b"")) };
         "C_Login", "a wrong PIN of the SO", CKR_PIN_INCORRECT, |c| { c.p.logout(c.s).unwrap(); code(c.p.login(c.s, CKU_SO, b"wrong pin")) };
         "C_Login", "the SO beside a read-only session", CKR_SESSION_READ_ONLY_EXISTS, |c| { c.p.logout(c.s).unwrap(); c.p.open(c.slot, CKF_SERIAL_SESSION).unwrap(); code(c.p.login(c.s, CKU_SO, SO_PIN)) };
         "C_OpenSession", "read-only beside the SO", CKR_SESSION_READ_WRITE_SO_EXISTS, |c| { c.p.logout(c.s).unwrap(); c.p.login(c.s, CKU_SO, SO_PIN).unwrap(); code(c.p.open(c.slot, CKF_SERIAL_SESSION)) };

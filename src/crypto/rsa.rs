@@ -34,12 +34,13 @@ pub struct Components {
 /// A new key. `bits` is a multiple of 128.
 ///
 /// # Errors
-/// [`Code::KeySizeRange`] for other sizes, [`Code::AttributeValueInvalid`] for an exponent that is even, 1, or longer
+/// [`Code::AttributeValueInvalid`] for other sizes, and for an exponent that is even, 1, or longer
 /// than 32 bits.
 pub fn generate(bits: u64, e: &[u8]) -> Result<Components> {
     let sizes = SIZES.0 as u64..=SIZES.1 as u64;
     if !sizes.contains(&bits) || !bits.is_multiple_of(128) {
-        return Err(Code::KeySizeRange.because("the modulus of a new RSA key has 1024 to 8192 bits, a multiple of 128"));
+        return Err(Code::AttributeValueInvalid
+            .because("the modulus of a new RSA key has 1024 to 8192 bits, a multiple of 128"));
     }
     let exponent = stripped(e);
     if exponent.len() > 4 {

@@ -213,7 +213,8 @@ fn may_be_wrapped(key: &Object, wrapping: &Object) -> Result<()> {
         );
     }
     if !object::wrap_allowed(key, wrapping) {
-        return Err(Code::KeyNotWrappable.because("CKA_WRAP_TEMPLATE of the wrapping key excludes this key"));
+        // The standard's code for this (section 5.18.3), though another would say more.
+        return Err(Code::KeyHandleInvalid.because("CKA_WRAP_TEMPLATE of the wrapping key excludes this key"));
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ fn key_pairs_that_cannot_be_are_refused() {
     let refused = |template| code(generated(CKM_RSA_PKCS_KEY_PAIR_GEN, template));
     assert_eq!(refused(vec![]), Code::TemplateIncomplete);
     for bits in [0, 512, 1023, 1025, 1032, 2047, 8320, u64::MAX] {
-        assert_eq!(refused(rsa_template(bits, &[3])), Code::KeySizeRange, "{bits}");
+        assert_eq!(refused(rsa_template(bits, &[3])), Code::AttributeValueInvalid, "{bits}");
     }
     for e in [&[][..], &[0], &[1], &[2], &[1, 0, 0], &[1, 0, 0, 0, 1]] {
         assert_eq!(refused(rsa_template(1024, e)), Code::AttributeValueInvalid, "{e:?}");
