@@ -92,11 +92,18 @@ fn start(home: &Home) -> Result<()> {
     let mut child = child.map_err(|error| unstarted(format!("{}: {error}", program.display())))?;
     let told = hear(pipe);
     end(&mut child, told.is_err());
-    match told?.trim_end() {
-        "ready" => Ok(()),
-        "" => Err(unstarted(format!("{} ended without saying why", program.display()))),
-        reason => Err(unstarted(reason.strip_prefix("error: ").unwrap_or(reason).to_owned())),
+    let told = told?;
+    match (is_ready(&told), told.find("error: ")) {
+        (true, _) => Ok(()),
+        (false, Some(at)) => Err(unstarted(told[at + "error: ".len()..].trim_end())),
+        _ if told.trim().is_empty() => Err(unstarted(format!("{} ended without saying why", program.display()))),
+        _ => Err(unstarted(told.trim())), // the words of whatever failed before the vault was itself
     }
+}
+
+/// Whether the vault has said that it is ready; other lines may stand before that.
+fn is_ready(told: &str) -> bool {
+    told.split_inclusive('\n').any(|line| line == "ready\n")
 }
 
 /// The vault's command. The descriptor on which it says that it is ready is its standard output: that alone is
@@ -108,18 +115,19 @@ fn command(home: &Home, program: &Path, ready: OwnedFd) -> Result<Command> {
         command.arg("--config").arg(file);
     }
     command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_passed(name)));
-    command.current_dir("/").stdin(Stdio::null()).stdout(ready).stderr(errors(home));
+    let errors = errors(home).map_or_else(|| ready.try_clone(), Ok).map_err(|error| unstarted(error.to_string()))?;
+    command.current_dir("/").stdin(Stdio::null()).stdout(ready).stderr(errors);
     if let Some((user, group)) = owner(home)? {
         command.uid(user).gid(group);
     }
     Ok(command)
 }
 
-/// Where the vault's own words go before its log is open.
-fn errors(home: &Home) -> Stdio {
-    let file = home.config.log.file.as_ref();
-    let open = |path| OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-    file.and_then(|path| open(path).ok()).map_or_else(Stdio::null, Stdio::from)
+/// The log of the vault, where it has one in a file. Else this process hears what is said on standard error until the
+/// vault is ready.
+fn errors(home: &Home) -> Option<OwnedFd> {
+    let file = home.config.log.file.as_ref()?;
+    OpenOptions::new().append(true).create(true).mode(0o600).open(file).ok().map(OwnedFd::from)
 }
 
 /// As whom the vault runs, where that is not this user. Files that root made would be out of the owner's reach; and a
@@ -145,10 +153,10 @@ fn is_passed(name: &OsString) -> bool {
     (known || kin) && !crate::secret::is_name_of_one(name)
 }
 
-/// Reads what the vault says: a line, or nothing where it ends.
+/// Reads what the vault says, until it is ready or at its end.
 fn hear(pipe: OwnedFd) -> Result<String> {
     let (until, mut pipe, mut told) = (Instant::now() + START, std::fs::File::from(pipe), Vec::new());
-    while !told.ends_with(b"\n") && told.len() < REASON {
+    while !is_ready(&String::from_utf8_lossy(&told)) && told.len() < REASON {
         let left = until.checked_duration_since(Instant::now()).ok_or_else(late)?;
         match poll(&mut [PollFd::new(&pipe, PollFlags::IN)], Timespec::try_from(left).ok().as_ref()) {
             Ok(0) => return Err(late()),
@@ -207,6 +215,8 @@ mod tests {
     #[test]
     fn why_a_vault_cannot_start_reaches_the_application() {
         assert!(refusal("echo 'error: the root key is missing'").contains("the root key is missing"));
+        assert!(refusal("echo 'warning: x' >&2; echo 'error: no key'").ends_with("started: no key"));
+        assert!(refusal("echo 'loader: libfoo.so is missing' >&2; exit 127").contains("libfoo.so is missing"));
         assert!(refusal("exit 3").contains("without saying why"));
         assert!(refusal("echo ready").contains("does not answer"));
     }

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::serve::broken;
+use rustix::fs::fstat;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -22,13 +23,25 @@ impl Ready {
             Err(error) => format!("error: {}\n", error.why()),
         };
         let standard = descriptor.as_raw_fd() <= 2;
+        let same = is_standard_error(&descriptor);
         let mut pipe = std::fs::File::from(descriptor);
         let _ = pipe.write_all(line.as_bytes());
+        let broken = |error| broken("open /dev/null", error);
+        if same && outcome.is_ok() {
+            // Nobody listens from here on.
+            crate::os::replace_by_null(std::io::stderr().as_fd()).map_err(broken)?;
+        }
         if standard {
             // The numbers of the standard descriptors must stay taken, or some file of ours would get one.
-            crate::os::replace_by_null(pipe.as_fd()).map_err(|error| broken("open /dev/null", error))?;
+            crate::os::replace_by_null(pipe.as_fd()).map_err(broken)?;
             std::mem::forget(pipe);
         }
         Ok(())
     }
+}
+
+/// Whether standard error leads to the same pipe.
+fn is_standard_error(descriptor: &OwnedFd) -> bool {
+    let number = |of: std::os::fd::BorrowedFd<'_>| fstat(of).map(|found| (found.st_dev, found.st_ino)).ok();
+    number(descriptor.as_fd()) == number(std::io::stderr().as_fd())
 }
