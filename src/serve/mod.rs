@@ -106,7 +106,7 @@ fn note(options: &ServeOptions, text: std::fmt::Arguments<'_>) {
 }
 
 /// The place of a panic goes to the log. Its words do not: they may quote what it was about.
-fn tell_panics_to_the_log() {
+pub fn tell_panics_to_the_log() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         log::line(Level::Error, format_args!("panic at {place}"));

@@ -16,7 +16,8 @@ use strongroom_pkcs11::call::{Application, Host, write_refusal};
 use strongroom_pkcs11::config::Home;
 use strongroom_pkcs11::engine::{Engine, EngineHost};
 use strongroom_pkcs11::error::{Code, Result};
-use strongroom_pkcs11::serve::answer;
+use strongroom_pkcs11::log;
+use strongroom_pkcs11::serve::{answer, tell_panics_to_the_log};
 use strongroom_pkcs11::wire::codec::Writer;
 use strongroom_pkcs11::wire::hello::PROTOCOL;
 
@@ -122,6 +123,8 @@ pub unsafe extern "C" fn strongroom_engine_close(engine: *mut c_void) {
 
 fn open(home: &Path, config: Option<&Path>) -> Result<Arc<dyn Host>> {
     let home = Home::with_config(PathBuf::from(home), config)?;
+    log::start_in_application(&home.config.log);
+    tell_panics_to_the_log(); // the runtime of this library is its own: no hook of the application's is touched
     Ok(Arc::new(EngineHost(Engine::open(&home)?)))
 }
 
