@@ -62,7 +62,7 @@ pub(super) enum Seal {
     /// There is none, and the last attempt to open the index did not come back.
     Fatal,
     /// All is as it was left.
-    Intact,
+    Intact(Head),
     /// Something was changed since. What its head was, if that can be told.
     Changed(Option<Head>),
 }
@@ -77,7 +77,7 @@ pub(super) fn look(directory: &Path, keys: &Keys) -> Seal {
     };
     let Ok(text) = keys.head().open(SEAL_AAD, &sealed) else { return Seal::Changed(None) };
     match (decode(&text), print(directory, keys)) {
-        (Some(_), Ok(print)) if same(&print, &text[HEAD_LENGTH..]) => Seal::Intact,
+        (Some(head), Ok(print)) if same(&print, &text[HEAD_LENGTH..]) => Seal::Intact(head),
         (head, _) => Seal::Changed(head),
     }
 }
@@ -93,9 +93,11 @@ pub(super) fn put_seal(directory: &Path, keys: &Keys, head: &Head) -> io::Result
     fs::rename(&new, directory.join(SEAL))
 }
 
-/// Leaves a note that the index is being opened, and takes its seal off.
-pub(super) fn break_seal(directory: &Path) -> io::Result<()> {
-    create_file(&directory.join(OPENING))?;
+/// Takes the seal off; where files are opened that are not known to be whole, leaves a note of that.
+pub(super) fn break_seal(directory: &Path, intact: bool) -> io::Result<()> {
+    if !intact {
+        create_file(&directory.join(OPENING))?;
+    }
     match fs::remove_file(directory.join(SEAL)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -25,6 +25,13 @@ pub(super) struct Head {
     pub(super) tags: Print,
 }
 
+impl Head {
+    /// The head of an index in the making: it agrees with nothing.
+    pub(super) fn unfinished() -> Head {
+        Head { count: u64::MAX, ..Head::default() }
+    }
+}
+
 /// Why the index did not do what it should.
 #[derive(Clone, Debug)]
 pub(super) enum Trouble {
@@ -68,6 +75,17 @@ impl Census {
                 && self.tags.0 == head.tags
                 && self.tags.1 == head.tags
         })
+    }
+}
+
+impl Census {
+    /// Whether what is there is right as far as it goes: exact, or left by a making that was interrupted.
+    pub(super) fn usable(&self) -> bool {
+        let unfinished = match self.head {
+            Some(head) => head.count == u64::MAX && self.tags.0 == head.tags,
+            None => self.catalogue.count() == 0 && self.catalogue.lost().is_empty(),
+        };
+        self.exact() || (unfinished && self.bad.is_empty() && self.tags.0 == self.tags.1)
     }
 }
 

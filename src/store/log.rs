@@ -219,7 +219,8 @@ impl Tail {
         let (bytes, name) = self.seal(frame, link)?;
         let written = self.file.write_at(&bytes, self.length).and_then(|()| self.file.sync());
         if let Err(error) = written {
-            self.torn = true;
+            // What could not even begin leaves nothing to cut off.
+            self.torn = self.file.length().map_or(true, |length| length != self.length);
             let _ = self.heal();
             return Err(failure("writing to the log", &error));
         }

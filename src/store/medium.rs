@@ -141,11 +141,13 @@ pub(super) fn set_aside(path: &Path, to: &Path) -> io::Result<()> {
 
 /// What a failure of the file system is to the caller: no room, no leave to write, or out of order.
 pub(super) fn failure(doing: &str, error: &io::Error) -> Error {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let why = format!("{doing}: {error}");
     match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => Code::DeviceMemory.because(why),
-        ReadOnlyFilesystem => Code::TokenWriteProtected.because(why),
+        ReadOnlyFilesystem | PermissionDenied => Code::TokenWriteProtected.because(why),
+        // The file could only be opened for reading.
+        _ if error.raw_os_error() == Some(libc::EBADF) => Code::TokenWriteProtected.because(why),
         _ => Code::DeviceError.because(why),
     }
 }

@@ -24,6 +24,9 @@ pub(super) fn new_index(
     reader: &mut LogReader,
 ) -> Result<SledIndex, Trouble> {
     let environment = |error: std::io::Error| Trouble::Environment(error.to_string());
+    if directory.exists() {
+        return Err(Trouble::Environment("the files of the old one could not be removed".into()));
+    }
     create_directory(directory).map_err(environment)?;
     guard::put_check(directory, keys).map_err(environment)?;
     let mut sled = SledIndex::open(directory, keys)?;
@@ -97,8 +100,7 @@ impl Pending<'_> {
 
     fn add(&mut self, change: Change) -> Result<(), Trouble> {
         self.edits.push(change);
-        // A head that agrees with nothing: should this be interrupted, the index fails its check.
-        if self.edits.len() >= 256 { self.apply(Head { count: u64::MAX, ..Head::default() }) } else { Ok(()) }
+        if self.edits.len() >= 256 { self.apply(Head::unfinished()) } else { Ok(()) }
     }
 
     fn apply(&mut self, head: Head) -> Result<(), Trouble> {

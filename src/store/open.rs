@@ -115,8 +115,8 @@ impl Opening<'_> {
     /// Without writing anything: the log alone, with its holes.
     fn read_only(mut self, fold: Fold<'_>) -> Store {
         let known = match guard::look(&self.index, &self.keys) {
-            Seal::Changed(Some(head)) => head.seq,
-            _ => 0,
+            Seal::Changed(Some(head)) | Seal::Intact(head) => head.seq,
+            Seal::Changed(None) | Seal::Absent | Seal::Fatal => 0,
         };
         self.report_log("it can be mended by opening the store for writing");
         if fold.exact && known > fold.seq {
@@ -147,7 +147,7 @@ impl Opening<'_> {
             let _ = self.medium.remove(remnant);
         }
         let index = match whole {
-            Ok(()) => self.settle_index(&truth, found, &log),
+            Ok(()) => self.settle_index(&truth, found),
             // The log is not what it should be: the index stays what it is, as the copy to mend from.
             Err(error) => {
                 self.damage.push(format!(
@@ -164,10 +164,14 @@ impl Opening<'_> {
     fn find_index(&self, log: &Fold<'_>) -> Found {
         let mut found = Found { sled: None, census: Census::default(), seq: 0, trouble: None };
         if !self.index.exists() {
+            if log.exact && log.seq == 0 {
+                return found; // a store that was made a moment ago
+            }
             found.trouble = Some(Trouble::Broken("it is missing".into()));
             return found;
         }
-        match guard::look(&self.index, &self.keys) {
+        let seal = guard::look(&self.index, &self.keys);
+        match seal {
             Seal::Changed(Some(head)) => {
                 found.seq = head.seq;
                 found.trouble = Some(Trouble::Broken("its files have changed since it was closed".into()));
@@ -176,16 +180,14 @@ impl Opening<'_> {
                 }
             }
             Seal::Changed(None) => found.trouble = Some(Trouble::Broken("its seal is damaged".into())),
-            Seal::Fatal => {
-                found.trouble = Some(Trouble::Broken("the last attempt to open it did not come back".into()));
-                return found;
-            }
-            Seal::Absent | Seal::Intact => {}
+            // The last attempt to open it did not come back: it was killed, or sled killed it.
+            Seal::Fatal => return found,
+            Seal::Absent | Seal::Intact(_) => {}
         }
-        match self.read_index() {
+        match self.read_index(matches!(seal, Seal::Intact(_))) {
             Ok((sled, census)) => {
                 found.seq = found.seq.max(census.head.map_or(0, |head| head.seq));
-                if !census.exact() && found.trouble.is_none() {
+                if !census.usable() && found.trouble.is_none() {
                     found.trouble = Some(Trouble::Broken("it does not add up to its own digest".into()));
                 }
                 (found.sled, found.census) = (Some(sled), census);
@@ -195,8 +197,8 @@ impl Opening<'_> {
         found
     }
 
-    fn read_index(&self) -> std::result::Result<(SledIndex, Census), Trouble> {
-        guard::break_seal(&self.index).map_err(|error| Trouble::Environment(error.to_string()))?;
+    fn read_index(&self, intact: bool) -> std::result::Result<(SledIndex, Census), Trouble> {
+        guard::break_seal(&self.index, intact).map_err(|error| Trouble::Environment(error.to_string()))?;
         let read = SledIndex::open(&self.index, &self.keys).and_then(|mut sled| {
             let census = sled.census(&self.keys)?;
             Ok((sled, census))
@@ -303,11 +305,10 @@ impl Opening<'_> {
     }
 
     /// Brings the index to what is believed, or makes a new one, or does without one.
-    fn settle_index(&mut self, truth: &Truth, found: Found, log: &Log) -> Index {
+    fn settle_index(&mut self, truth: &Truth, found: Found) -> Index {
         let Found { sled, census, trouble, .. } = found;
-        let truth = Truth { end: log.end().clone(), catalogue: truth.catalogue.clone(), source: truth.source };
         let mut reader = self.reader();
-        if let (Some(mut sled), true) = (sled, census.exact()) {
+        if let (Some(mut sled), true) = (sled, census.usable()) {
             let head = mend::head(&truth.catalogue, &truth.end);
             let brought = mend::bring_up(&mut sled, &self.keys, &census.catalogue, &truth.catalogue, head, &mut reader);
             if brought.is_ok() {
@@ -323,14 +324,13 @@ impl Opening<'_> {
                 return self.memory(&truth.catalogue);
             }
             Some(Trouble::Broken(why)) => {
-                self.damage.push(format!(
-                    "the index was damaged ({why}); it was made anew from the log, nothing is lost in it"
-                ));
+                self.damage
+                    .push(format!("the index was not usable ({why}); it was made anew from the log, nothing is lost"));
             }
             None => {}
         }
         self.clear_index(truth.source);
-        self.new_index(&truth, &mut reader).unwrap_or_else(|trouble| {
+        self.new_index(truth, &mut reader).unwrap_or_else(|trouble| {
             self.damage.push(match trouble {
                 Trouble::Environment(why) | Trouble::Broken(why) => {
                     format!("no index could be made ({why}); the log serves")

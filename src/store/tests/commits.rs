@@ -203,19 +203,3 @@ fn files_are_for_their_owner_only_and_show_nothing() {
     drop(store);
     modes(&home);
 }
-
-/// Everything below a directory.
-fn listing(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(listing(&path));
-            all.insert(path, Vec::new());
-        } else {
-            let bytes = fs::read(&path).unwrap();
-            all.insert(path, bytes);
-        }
-    }
-    all
-}

@@ -200,6 +200,27 @@ fn an_index_that_was_never_closed_in_peace_is_checked_and_used() {
     assert_eq!((store.records(), store.damage()), (model.len() as u64 + 1, vec![]));
 }
 
+/// What a making leaves that is interrupted after any number of records, none of them included.
+#[test]
+fn an_index_whose_making_was_interrupted_is_made_to_its_end() {
+    let (directory, model) = filled();
+    for kept in [0, 1, 30] {
+        let (work, index) = (TempDir::new().unwrap(), Path::new("index"));
+        copy(directory.path(), work.path());
+        fs::remove_dir_all(work.path().join(index)).unwrap();
+        let store = open(work.path(), Mode::ReadOnly).unwrap();
+        let keys = Keys::new(&root()).unwrap();
+        let mut part = Catalogue::default();
+        let whole = store.state.read().catalogue.clone();
+        whole.entries().iter().take(kept).for_each(|(id, entry)| part.put(&keys, *id, *entry));
+        let made = mend::new_index(&work.path().join(index), &keys, &part, Head::unfinished(), &mut store.reader());
+        drop((made.unwrap_or_else(|_| panic!("no index")), store));
+        let store = writable(work.path());
+        assert_eq!((store.damage(), content(&store).unwrap() == model), (vec![], true), "after {kept}");
+        assert!(store.find(&[1; 16], &[tag(1), tag(101)]).unwrap() == [id(1, 1)]);
+    }
+}
+
 #[test]
 fn without_leave_to_write_an_index_the_log_serves() {
     let (directory, model) = filled();

@@ -109,13 +109,39 @@ fn segments(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A closed store and what is in it.
+/// A closed store and what is in it: a copy of one that is made once.
 fn filled() -> (TempDir, Model) {
+    static MADE: std::sync::OnceLock<(BTreeMap<PathBuf, Vec<u8>>, Model)> = std::sync::OnceLock::new();
+    let (image, model) = MADE.get_or_init(|| {
+        let directory = TempDir::new().unwrap();
+        let model = fill(&writable(directory.path()));
+        let below = |path: PathBuf| path.strip_prefix(directory.path()).unwrap().to_path_buf();
+        let files = listing(directory.path()).into_iter().filter(|(path, _)| path.is_file());
+        (files.map(|(path, bytes)| (below(path), bytes)).collect(), model)
+    });
     let directory = TempDir::new().unwrap();
-    let store = writable(directory.path());
-    let model = fill(&store);
-    drop(store);
-    (directory, model)
+    for (path, bytes) in image {
+        let path = directory.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    (directory, model.clone())
+}
+
+/// Everything below a directory.
+fn listing(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(listing(&path));
+            all.insert(path, Vec::new());
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            all.insert(path, bytes);
+        }
+    }
+    all
 }
 
 /// Many times in a test run of its own (`STRONGROOM_TAMPER=2000`), fewer by default.
