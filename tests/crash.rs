@@ -30,11 +30,9 @@ fn vault() -> u64 {
 fn again(token: &Token) -> CK_SESSION_HANDLE {
     let since = Instant::now();
     loop {
-        let tried = module().open_rw(token.slot).and_then(|session| {
-            match module().login(session, CKU_USER, PIN) {
-                Ok(()) | Err(CKR_USER_ALREADY_LOGGED_IN) => Ok(session),
-                Err(rv) => Err(rv),
-            }
+        let tried = module().open_rw(token.slot).and_then(|session| match module().login(session, CKU_USER, PIN) {
+            Ok(()) | Err(CKR_USER_ALREADY_LOGGED_IN) => Ok(session),
+            Err(rv) => Err(rv),
         });
         match tried {
             Ok(session) => return session,
@@ -97,7 +95,12 @@ fn a_killed_vault_loses_nothing_that_it_acknowledged() {
             check(again(&token), &acknowledged, &doubtful);
         }
     }
-    println!("{} rounds, {} keys acknowledged, {} under way when the vault was killed", rounds(), acknowledged.len(), doubtful.len());
+    println!(
+        "{} rounds, {} keys acknowledged, {} under way when the vault was killed",
+        rounds(),
+        acknowledged.len(),
+        doubtful.len()
+    );
 }
 
 /// Every acknowledged key is there, a pair with both halves, and works; one that was under way is there whole or not at all.

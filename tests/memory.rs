@@ -70,7 +70,12 @@ fn part(stage: &Path, part: &str, as_nobody: bool) -> Command {
         Command::new(stage.join("bin/test"))
     };
     command.args(["--nocapture", "--test-threads=1"]);
-    command.current_dir(stage).env(PART, part).env("STRONGROOM_HOME", stage.join("home")).env("HOME", stage).env("TMPDIR", stage);
+    command
+        .current_dir(stage)
+        .env(PART, part)
+        .env("STRONGROOM_HOME", stage.join("home"))
+        .env("HOME", stage)
+        .env("TMPDIR", stage);
     command
 }
 
@@ -133,14 +138,25 @@ fn observe(stage: &Path, application: &mut Child, secrets: &[(&str, Vec<u8>)]) {
     let vault = client.calls().status().unwrap().pid as u32;
     assert_ne!(vault, application.id());
     let refused = File::open(format!("/proc/{vault}/mem")).map(drop);
-    assert_eq!(refused.map_err(|error| error.kind()), Err(std::io::ErrorKind::PermissionDenied), "reading the vault's memory");
+    assert_eq!(
+        refused.map_err(|error| error.kind()),
+        Err(std::io::ErrorKind::PermissionDenied),
+        "reading the vault's memory"
+    );
     // SAFETY: asks to attach; refused is what we hope for.
     let attached = unsafe { libc::ptrace(libc::PTRACE_ATTACH, vault as libc::pid_t, 0, 0) };
-    assert_eq!((attached, std::io::Error::last_os_error().raw_os_error()), (-1, Some(libc::EPERM)), "attaching to the vault");
+    assert_eq!(
+        (attached, std::io::Error::last_os_error().raw_os_error()),
+        (-1, Some(libc::EPERM)),
+        "attaching to the vault"
+    );
     let own: Vec<(&str, Vec<u8>)> = secrets.iter().map(|(name, value)| (*name, value.clone())).collect();
     let (_, here) = search(std::process::id(), &own);
     assert_eq!(here.len(), own.len(), "the search finds the values where they are: in this process");
-    let report = format!("searched {searched} bytes of the application: none of {} private values; the vault's memory is refused", secrets.len());
+    let report = format!(
+        "searched {searched} bytes of the application: none of {} private values; the vault's memory is refused",
+        secrets.len()
+    );
     fs::write(stage.join("report"), report).unwrap();
 }
 
@@ -152,7 +168,9 @@ fn make_keys(p: &Module) -> Vec<(&'static str, Vec<u8>)> {
     p.init_pin(session, PIN).unwrap();
     p.logout(session).unwrap();
     p.login(session, CKU_USER, PIN).unwrap();
-    let of = |id: &[u8]| Attrs::new().flag(CKA_TOKEN, true).bytes(CKA_ID, id).flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);
+    let of = |id: &[u8]| {
+        Attrs::new().flag(CKA_TOKEN, true).bytes(CKA_ID, id).flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true)
+    };
     let rsa = Attrs::new().number(CKA_MODULUS_BITS, 2048).flag(CKA_TOKEN, true).bytes(CKA_ID, b"rsa");
     let (_, rsa) = p.generate_pair(session, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &rsa, &of(b"rsa")).unwrap();
     let ec = Attrs::new().bytes(CKA_EC_PARAMS, P256).flag(CKA_TOKEN, true).bytes(CKA_ID, b"ec");

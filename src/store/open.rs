@@ -91,6 +91,8 @@ struct Truth {
     catalogue: Catalogue,
     end: End,
     source: Source,
+    /// Whether batches are missing of which not even the names of their records are known.
+    unnamed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,7 +108,8 @@ impl Opening<'_> {
         create_directory(&self.directory.join("log")).map_err(while_doing("making the directory of the log"))?;
         let mut log = self.log();
         log.snapshot(&Catalogue::default(), End::default(), &mut |_, _| None)?;
-        let truth = Truth { catalogue: Catalogue::default(), end: log.end().clone(), source: Source::Log };
+        let truth =
+            Truth { catalogue: Catalogue::default(), end: log.end().clone(), source: Source::Log, unnamed: false };
         let index =
             self.new_index(&truth, &mut self.reader()).unwrap_or_else(|_| Index::Memory(MemoryIndex::default()));
         Ok(self.store(truth.catalogue, index, log))
@@ -211,13 +214,13 @@ impl Opening<'_> {
     fn believe<'f>(&self, fold: Fold<'f>, found: &Found) -> Result<std::result::Result<Truth, Fold<'f>>> {
         if fold.exact && fold.seq >= found.seq {
             let end = End { seq: fold.seq, link: fold.link.unwrap_or_default(), touched: fold.touched };
-            return Ok(Ok(Truth { catalogue: fold.catalogue, end, source: Source::Log }));
+            return Ok(Ok(Truth { catalogue: fold.catalogue, end, source: Source::Log, unnamed: false }));
         }
         if let (true, Some(head)) = (found.census.exact(), found.census.head) {
             let later = self.later_than(&head, &found.census)?;
             if later.exact {
                 let end = End { seq: later.seq, link: later.link.unwrap_or_default(), touched: later.touched };
-                return Ok(Ok(Truth { catalogue: later.catalogue, end, source: Source::Index }));
+                return Ok(Ok(Truth { catalogue: later.catalogue, end, source: Source::Index, unnamed: false }));
             }
         }
         if let (false, Some(Trouble::Environment(_))) = (fold.exact, &found.trouble) {
@@ -241,7 +244,8 @@ impl Opening<'_> {
     /// The newest of every record in log or index; what is known to be lost is noted as lost.
     fn salvage(&self, mut log: Fold<'_>, census: &Census, known: u64) -> Truth {
         let keys = &*self.keys;
-        let blurred = log.unnamed || known > log.seq || !log.exact;
+        let unnamed = log.unnamed || known > log.seq;
+        let blurred = unnamed || !log.exact;
         for (id, entry) in census.catalogue.entries() {
             let newest = log.catalogue.entries().get(id).is_none_or(|logged| logged.stamp.seq < entry.stamp.seq);
             if newest && !log.buried(id, entry.stamp.seq) {
@@ -262,7 +266,7 @@ impl Opening<'_> {
         std::mem::take(&mut log.doubt).keys().for_each(|id| log.catalogue.lose(keys, id));
         // A number that no frame and no index has had: what is salvaged is the beginning of another history.
         let end = End { seq: log.seq.max(known) + 1, link: Link::default(), touched: Vec::new() };
-        Truth { catalogue: log.catalogue, end, source: Source::Salvage }
+        Truth { catalogue: log.catalogue, end, source: Source::Salvage, unnamed }
     }
 
     /// The log is whole: it goes on where it ends.
@@ -290,6 +294,10 @@ impl Opening<'_> {
                     Source::Log | Source::Salvage => "the index was damaged too: changes made last are lost",
                 }
             ));
+        }
+        if truth.unnamed {
+            let sentence = "batches are lost of which it is not known what they changed: records may be missing or old";
+            self.damage.push(sentence.into());
         }
         create_directory(&self.directory.join("log")).map_err(while_doing("making the directory of the log"))?;
         let mut reader = self.reader();
