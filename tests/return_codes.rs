@@ -17,6 +17,11 @@ use std::ptr::null_mut;
 
 type Run = Box<dyn Fn(&Scene) -> CK_RV>;
 
+/// A mechanism that does not fit, and why.
+type Wrong = (&'static str, fn() -> Mech);
+/// A function that fills a buffer: its name, and a call with a buffer and its length.
+type Output = (&'static str, fn(&Scene, *mut CK_BYTE, *mut CK_ULONG) -> CK_RV);
+
 struct Case {
     call: &'static str,
     wrong: String,
@@ -260,7 +265,7 @@ fn null_pointers(list: &mut Vec<Case>) {
         "C_GetMechanismInfo", "pInfo is NULL", BAD, |c| p11!(c.p, C_GetMechanismInfo(c.slot, CKM_SHA256, null_mut()));
         "C_WaitForSlotEvent", "pSlot is NULL", BAD, |c| p11!(c.p, C_WaitForSlotEvent(CKF_DONT_BLOCK, null_mut(), null_mut()));
         "C_WaitForSlotEvent", "pReserved is not NULL", BAD, |c| { let mut x = 0; p11!(c.p, C_WaitForSlotEvent(CKF_DONT_BLOCK, &mut x, (&raw mut x).cast())) };
-        "C_Initialize", "pReserved is not NULL", BAD, |c| { let mut arguments = CK_C_INITIALIZE_ARGS { CreateMutex: None, DestroyMutex: None, LockMutex: None, UnlockMutex: None, flags: 0, pReserved: 1 as *mut std::ffi::c_void }; p11!(c.p, C_Initialize((&raw mut arguments).cast())) };
+        "C_Initialize", "pReserved is not NULL", BAD, |c| { let mut arguments = CK_C_INITIALIZE_ARGS { CreateMutex: None, DestroyMutex: None, LockMutex: None, UnlockMutex: None, flags: 0, pReserved: std::ptr::dangling_mut() }; p11!(c.p, C_Initialize((&raw mut arguments).cast())) };
         "C_Initialize", "a second time", CKR_CRYPTOKI_ALREADY_INITIALIZED, |c| p11!(c.p, C_Initialize(null_mut()));
         "C_Finalize", "pReserved is not NULL", BAD, |c| { let mut x = 0u64; p11!(c.p, C_Finalize((&raw mut x).cast())) };
         "C_GetFunctionList", "ppFunctionList is NULL", BAD, |c| p11!(c.p, C_GetFunctionList(null_mut()));
@@ -382,7 +387,7 @@ fn wrong_keys(list: &mut Vec<Case>) {
         let from = list.len() - 11;
         list[from..].iter_mut().for_each(|case| case.call = call);
     }
-    let pairs: [(&str, fn() -> Mech); 12] = [
+    let pairs: [Wrong; 12] = [
         ("CKM_ECDSA with an RSA key", || Mech::new(CKM_ECDSA)),
         ("CKM_ECDSA_SHA256 with an RSA key", || Mech::new(CKM_ECDSA_SHA256)),
         ("CKM_ECDSA_SHA384 with an RSA key", || Mech::new(CKM_ECDSA_SHA384)),
@@ -402,7 +407,7 @@ fn wrong_keys(list: &mut Vec<Case>) {
             "C_VerifyInit", wrong, CKR_KEY_TYPE_INCONSISTENT, |c| begin(c, Way::Verify, &mechanism(), c.rsa.0);
         }
     }
-    let rsa: [(&str, fn() -> Mech); 6] = [
+    let rsa: [Wrong; 6] = [
         ("CKM_RSA_PKCS with an EC key", || Mech::new(CKM_RSA_PKCS)),
         ("CKM_RSA_X_509 with an EC key", || Mech::new(CKM_RSA_X_509)),
         ("CKM_SHA256_RSA_PKCS with an EC key", || Mech::new(CKM_SHA256_RSA_PKCS)),
@@ -638,7 +643,7 @@ fn lengths(list: &mut Vec<Case>) {
         "C_DeriveKey", "a mechanism that does not derive", CKR_MECHANISM_INVALID, |c| code(c.p.derive(c.s, &Mech::new(CKM_AES_ECB), c.aes, &generic()));
         "C_DeriveKey", "more bytes than ECDH without a KDF yields", CKR_KEY_SIZE_RANGE, |c| code(c.p.derive(c.s, &Mech::ecdh(CKD_NULL, b"", &point(c)), c.ec.1, &Attrs::new().class(CKO_SECRET_KEY).key_type(CKK_GENERIC_SECRET).number(CKA_VALUE_LEN, 33)));
     }
-    let short: [(&'static str, fn(&Scene, *mut CK_BYTE, *mut CK_ULONG) -> CK_RV); 12] = [
+    let short: [Output; 12] = [
         ("C_Encrypt", |c, out, n| {
             gcm(c, true);
             p11!(c.p, C_Encrypt(c.s, at(b"abc"), 3, out, n))

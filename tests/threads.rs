@@ -12,7 +12,7 @@ fn mix(token: &Token, who: u8) {
     let p = module();
     let session = token.user();
     let (public, private) = ec_pair(session, P256, &Attrs::new().bytes(CKA_ID, &[who]));
-    let key = aes_key(session, &Attrs::new().bytes(CKA_ID, &[who]).flag(CKA_TOKEN, who % 4 == 0));
+    let key = aes_key(session, &Attrs::new().bytes(CKA_ID, &[who]).flag(CKA_TOKEN, who.is_multiple_of(4)));
     for round in 0..40u8 {
         let data = [who, round].repeat(50);
         let signature = p.sign(session, &Mech::new(CKM_ECDSA_SHA256), private, &data).unwrap();

@@ -1,6 +1,6 @@
 //! RSA (RFC 8017): keys, and the schemes over the raw operation of the provider.
 //!
-//! All padding is made and taken off here ([`super::rsa_padding`], [`super::rsa_reject`]), so that every provider
+//! All padding is made and taken off here (`rsa_padding`, `rsa_reject`), so that every provider
 //! offers exactly the same hashes, mask generation functions, salts and labels. Integers are big-endian.
 
 use crate::crypto::hash::Hash;

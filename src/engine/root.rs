@@ -103,7 +103,7 @@ fn hex(bytes: &[u8]) -> Zeroizing<String> {
 }
 
 fn unhex(text: &str) -> Option<Secret> {
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
     let mut bytes = Secret::zeroed(text.len() / 2);

@@ -1,8 +1,8 @@
 //! Objects: their attributes, and the rules of the standard's attribute tables.
 //!
-//! [`rules`] holds the tables; [`typed`] reads templates by them. An object comes to be by [`create()`], or by
+//! [`rules`] holds the tables; `typed` reads templates by them. An object comes to be by [`create()`], or by
 //! [`draft()`] and [`complete()`] around a mechanism; it goes on by [`copy`] and [`change()`]; [`show()`] and
-//! [`matches`] tell of it; [`encode()`] and [`decode`] store it. Nothing here knows of sessions, handles or logins.
+//! [`matches()`] tell of it; [`encode()`] and [`decode`] store it. Nothing here knows of sessions, handles or logins.
 
 mod admit;
 mod certificate;

@@ -1,7 +1,7 @@
 //! Messages over a unix seqpacket socket: whole, in order, and of any length up to a bound.
 //!
 //! A message is one packet or more. Each begins with eight bytes, the length of the whole message and the offset of
-//! this piece (both 32 bits little-endian), and holds at most [`PIECE`] bytes of it. Memory grows as pieces arrive, never
+//! this piece (both 32 bits little-endian), and holds at most `PIECE` bytes of it. Memory grows as pieces arrive, never
 //! on the word of a length alone, and every buffer is wiped after use: messages carry PINs and key values.
 
 use rustix::io::Errno;

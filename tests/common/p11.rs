@@ -3,7 +3,7 @@
 //! Every method hands back the `CK_RV` as it came (`Err(rv)` unless `CKR_OK`), so that tests can say which one they
 //! expect. Works with any PKCS#11 module, so the same cases run on other tokens.
 
-#![allow(unsafe_code, dead_code)]
+#![allow(unsafe_code, dead_code, unused_macros)]
 
 use cryptoki_sys::*;
 use std::ffi::c_void;
@@ -18,7 +18,6 @@ pub fn rv(value: CK_RV) -> Rv<()> {
 }
 
 /// Calls a function of the list by name and hands back its `CK_RV`.
-#[macro_export]
 macro_rules! p11 {
     ($module:expr, $name:ident($($argument:expr),* $(,)?)) => {{
         let function = $module.list.$name.expect(concat!(stringify!($name), " is in the function list"));
@@ -29,7 +28,6 @@ macro_rules! p11 {
 }
 
 /// The same for functions that only the 3.2 list has.
-#[macro_export]
 macro_rules! p11v3 {
     ($module:expr, $name:ident($($argument:expr),* $(,)?)) => {{
         let function = $module.list3.expect("a 3.2 interface").$name.expect(concat!(stringify!($name), " is in the function list"));
@@ -38,6 +36,9 @@ macro_rules! p11v3 {
         unsafe { function($($argument),*) }
     }};
 }
+
+#[allow(unused_imports)] // not every test needs both
+pub(crate) use {p11, p11v3};
 
 /// A loaded module.
 pub struct Module {
@@ -76,7 +77,7 @@ impl Module {
         let mut interface = null_mut();
         let mut version = CK_VERSION { major: 3, minor: 2 };
         // SAFETY: the out pointer is a local; the name is a C string.
-        let got = unsafe { get(b"PKCS 11\0".as_ptr().cast_mut(), &mut version, &mut interface, 0) };
+        let got = unsafe { get(c"PKCS 11".as_ptr().cast_mut().cast(), &mut version, &mut interface, 0) };
         if got != CKR_OK {
             return None;
         }
