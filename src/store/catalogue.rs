@@ -137,6 +137,8 @@ pub(super) struct Fold<'k> {
     pub(super) doubt: BTreeMap<RecordId, u64>,
     /// Whether frames are missing of which not even the names are known.
     pub(super) unnamed: bool,
+    /// Records that such frames may have changed, and that nothing later vouches for.
+    pub(super) suspect: BTreeSet<RecordId>,
     /// What was removed, and when.
     graves: BTreeMap<RecordId, u64>,
     space_graves: BTreeMap<[u8; 16], u64>,
@@ -155,7 +157,21 @@ impl<'k> Fold<'k> {
         let exact = link.is_some();
         let (touched, doubt, before) = (Vec::new(), BTreeMap::new(), None);
         let (graves, space_graves) = (BTreeMap::new(), BTreeMap::new());
-        Fold { keys, catalogue, seq, link, touched, exact, doubt, unnamed: false, graves, space_graves, before }
+        let suspect = BTreeSet::new();
+        Fold {
+            keys,
+            catalogue,
+            seq,
+            link,
+            touched,
+            exact,
+            doubt,
+            unnamed: false,
+            suspect,
+            graves,
+            space_graves,
+            before,
+        }
     }
 
     /// Takes the next frame that could be read.
@@ -179,6 +195,7 @@ impl<'k> Fold<'k> {
         }
         if self.exact {
             self.doubt.clear();
+            self.suspect.clear();
             self.unnamed = false;
         }
         (self.seq, self.link) = (frame.seq, Some(link));
@@ -201,6 +218,7 @@ impl<'k> Fold<'k> {
         match act {
             Act::Put(id, _) | Act::Lost(id) => {
                 self.doubt.remove(id);
+                self.suspect.remove(id);
             }
             Act::Delete(id) => self.bury(id, seq),
             Act::DeleteSpace(space) => self.bury_space(space, seq),
@@ -210,7 +228,10 @@ impl<'k> Fold<'k> {
     /// Frames are missing before `frame`, which remembers the names of what the last of them did.
     fn hole(&mut self, frame: &Frame) {
         self.exact = false;
-        self.unnamed |= self.link.is_none() || frame.kind != Kind::Commit || frame.seq > self.seq + 2;
+        if self.link.is_none() || frame.kind != Kind::Commit || frame.seq > self.seq + 2 {
+            self.unnamed = true;
+            self.suspect_all(frame.kind);
+        }
         let seq = if frame.kind == Kind::Commit { frame.seq.saturating_sub(1) } else { 0 };
         for touch in &frame.echo {
             match touch {
@@ -230,13 +251,27 @@ impl<'k> Fold<'k> {
         }
     }
 
+    /// Whatever there is may have been changed by frames of which nothing is known. What a snapshot says of a record is
+    /// of the moment of the snapshot, whichever part of it is missing: there only what comes from before is suspect.
+    fn suspect_all(&mut self, kind: Kind) {
+        let present = self.catalogue.entries();
+        match (&self.before, kind) {
+            (Some((before, _)), Kind::Part | Kind::End) => {
+                self.suspect.extend(before.entries().keys().filter(|id| !present.contains_key(id)));
+            }
+            _ => self.suspect.extend(present.keys()),
+        }
+    }
+
     fn bury(&mut self, id: &RecordId, seq: u64) {
         self.doubt.remove(id);
+        self.suspect.remove(id);
         self.graves.insert(*id, seq);
     }
 
     fn bury_space(&mut self, space: &[u8; 16], seq: u64) {
         self.doubt.retain(|id, _| id.space != *space);
+        self.suspect.retain(|id| id.space != *space);
         self.space_graves.insert(*space, seq);
     }
 
@@ -249,6 +284,7 @@ impl<'k> Fold<'k> {
         if exact && end.is_none_or(|end| before.agrees(&end.digest, end.count)) {
             (self.catalogue, self.exact) = (before, true);
             self.doubt.clear();
+            self.suspect.clear();
             return;
         }
         for (id, entry) in before.entries() {

@@ -5,7 +5,7 @@
 //! | exact, reaches as far as the index | exact | the index takes over what it lacks |
 //! | exact, reaches as far as the index | damaged or gone | the index is made anew from the log |
 //! | damaged, or shorter than the index | exact | the log is written anew from the index |
-//! | damaged | damaged | what authenticates in either is kept, the newest of each; the rest is named and refused |
+//! | damaged | damaged | what authenticates in either is kept, the newest of each; the rest is named and refused, and so is what may be older than a change that nothing tells of |
 //!
 //! Exact means: what was read adds up to the digest that the last frame, or the index's head, says.
 
@@ -264,6 +264,13 @@ impl Opening<'_> {
             }
         }
         std::mem::take(&mut log.doubt).keys().for_each(|id| log.catalogue.lose(keys, id));
+        let mut suspect = std::mem::take(&mut log.suspect);
+        if known > log.seq {
+            let old = log.catalogue.entries().iter().filter(|(_, entry)| entry.stamp.seq <= log.seq);
+            suspect.extend(old.map(|(id, _)| *id));
+        }
+        suspect.retain(|id| !log.buried(id, 0));
+        suspect.iter().for_each(|id| log.catalogue.lose(keys, id));
         // A number that no frame and no index has had: what is salvaged is the beginning of another history.
         let end = End { seq: log.seq.max(known) + 1, link: Link::default(), touched: Vec::new() };
         Truth { catalogue: log.catalogue, end, source: Source::Salvage, unnamed }
@@ -296,7 +303,8 @@ impl Opening<'_> {
             ));
         }
         if truth.unnamed {
-            let sentence = "batches are lost of which it is not known what they changed: records may be missing or old";
+            let sentence = "batches are lost of which it is not known what they changed: records may be missing, and those \
+                            that may be old are refused; restore your backup (what was there is kept in store/damaged)";
             self.damage.push(sentence.into());
         }
         create_directory(&self.directory.join("log")).map_err(while_doing("making the directory of the log"))?;
@@ -412,8 +420,12 @@ impl Opening<'_> {
     }
 
     fn report_lost(&mut self, catalogue: &Catalogue) {
+        const NAMED: usize = 100;
         let sentence = |id| format!("record {} was damaged beyond recovery; reading it is refused", name(id));
-        self.damage.extend(catalogue.lost().iter().map(sentence));
+        self.damage.extend(catalogue.lost().iter().take(NAMED).map(sentence));
+        if let more @ 1.. = catalogue.lost().len().saturating_sub(NAMED) {
+            self.damage.push(format!("{more} more records are refused for the same reason"));
+        }
     }
 
     fn store(self, catalogue: Catalogue, index: Index, log: Log) -> Store {
