@@ -4,7 +4,7 @@ use super::read::bytes;
 use crate::ck::CK_ULONG;
 use crate::error::{Code, Result};
 use crate::mechanism::Part;
-use crate::wire::values::{Field, Parameter};
+use crate::wire::values::{Field, Named, Parameter};
 use zeroize::Zeroizing;
 
 /// The parameter at `pointer`: the fields of the structure that has this length, or plain bytes where the mechanism has
@@ -62,7 +62,44 @@ unsafe fn field(part: &Part, at: *const u8) -> Result<Field> {
             Part::Inline(length) => Ok(Field::Bytes(owned(at, length as u64)?)),
             Part::Struct(_) if pointer(0).is_null() => Ok(Field::Fields(None)),
             Part::Struct(parts) => Ok(Field::Fields(Some(fields(parts, pointer(0))?))),
+            Part::CountedStructs(parts) => structs(parts, number(0), pointer(1)),
+            Part::Key => Ok(Field::Key(Named::new(number(0)))),
+            Part::Password => Ok(Field::Bytes(owned(pointer(0), password_length(number(1))?)?)),
         }
+    }
+}
+
+/// # Safety
+/// A pointer that is not NULL is good for so many structures of these parts.
+unsafe fn structs(parts: &'static [Part], count: CK_ULONG, pointer: *const u8) -> Result<Field> {
+    if count > MOST_STRUCTURES || pointer.is_null() && count > 0 {
+        return Err(
+            Code::MechanismParamInvalid.because(format!("the parameter names {count} structures that are not there"))
+        );
+    }
+    let each = (0..count as usize).map(|index| {
+        // SAFETY: the caller's promise; the index is below the count.
+        unsafe { fields(parts, pointer.add(index * size(parts))) }.map(|fields| Field::Fields(Some(fields)))
+    });
+    Ok(Field::Fields(Some(each.collect::<Result<_>>()?)))
+}
+
+/// A length of a password, or a pointer to one: whichever is plausible. `CK_PKCS5_PBKD2_PARAMS` has a pointer where
+/// `CK_PKCS5_PBKD2_PARAMS2` of the same size has a length, and clients pass either.
+///
+/// # Safety
+/// What cannot be a length is a pointer to one.
+unsafe fn password_length(said: CK_ULONG) -> Result<CK_ULONG> {
+    if said <= LONGEST_PASSWORD {
+        return Ok(said);
+    }
+    if said % 8 != 0 || said >= 1 << 47 {
+        return Err(Code::MechanismParamInvalid.because("the password's length is neither a length nor a pointer"));
+    }
+    // SAFETY: the caller's promise.
+    match unsafe { (said as *const CK_ULONG).read_unaligned() } {
+        length if length <= LONGEST_PASSWORD => Ok(length),
+        _ => Err(Code::MechanismParamInvalid.because("the password is too long")),
     }
 }
 
@@ -91,9 +128,9 @@ fn size(parts: &[Part]) -> usize {
 /// Size and alignment of a part.
 fn layout(part: &Part) -> (usize, usize) {
     match *part {
-        Part::Number | Part::Struct(_) => (8, 8),
+        Part::Number | Part::Struct(_) | Part::Key => (8, 8),
         Part::Byte => (1, 1),
-        Part::Bytes | Part::CountedBytes => (16, 8),
+        Part::Bytes | Part::CountedBytes | Part::CountedStructs(_) | Part::Password => (16, 8),
         Part::Inline(length) => (length, 1),
     }
 }
@@ -101,12 +138,18 @@ fn layout(part: &Part) -> (usize, usize) {
 /// One byte string of a parameter: 64 MiB.
 const LARGEST: u64 = 64 << 20;
 
+/// Structures in one array.
+const MOST_STRUCTURES: u64 = 1024;
+
+/// No program has data at addresses as low as this, so that a number up to it is a length.
+const LONGEST_PASSWORD: u64 = 1 << 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ck::{
-        CK_AES_CTR_PARAMS, CK_ECDH1_DERIVE_PARAMS, CK_GCM_PARAMS, CK_HKDF_PARAMS, CK_RSA_AES_KEY_WRAP_PARAMS,
-        CK_RSA_PKCS_OAEP_PARAMS,
+        CK_AES_CTR_PARAMS, CK_ECDH1_DERIVE_PARAMS, CK_GCM_PARAMS, CK_HKDF_PARAMS, CK_PRF_DATA_PARAM,
+        CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS,
     };
     use std::ptr;
 
@@ -114,7 +157,7 @@ mod tests {
     const GCM: &[Part] = &[Part::Bytes, Part::Number, Part::Bytes, Part::Number];
     const CTR: &[Part] = &[Part::Number, Part::Inline(16)];
     const ECDH: &[Part] = &[Part::Number, Part::CountedBytes, Part::CountedBytes];
-    const HKDF: &[Part] = &[Part::Byte, Part::Byte, Part::Number, Part::Number, Part::Bytes, Part::Number, Part::Bytes];
+    const HKDF: &[Part] = &[Part::Byte, Part::Byte, Part::Number, Part::Number, Part::Bytes, Part::Key, Part::Bytes];
     const RSA_AES: &[Part] = &[Part::Number, Part::Struct(OAEP)];
 
     /// Another version of every structure.
@@ -179,6 +222,31 @@ mod tests {
         outer.pOAEPParams = ptr::null_mut();
         let fields = vec![Field::Number(256), Field::Fields(None)];
         assert!(parameter(RSA_AES, &outer).unwrap() == Parameter::Fields(fields));
+    }
+
+    #[test]
+    fn arrays_of_structures_and_handles_are_read() {
+        const ARRAY: &[Part] = &[Part::CountedStructs(&[Part::Number, Part::Bytes]), Part::Key];
+        let mut text = *b"label";
+        let mut each = [CK_PRF_DATA_PARAM::default(); 2];
+        (each[0].type_, each[1].type_) = (4, 1);
+        (each[0].pValue, each[0].ulValueLen) = (text.as_mut_ptr().cast(), 5);
+        let element = |kind, bytes: &[u8]| Field::Fields(Some(vec![Field::Number(kind), bytes_field(bytes)]));
+        let array = Field::Fields(Some(vec![element(4, b"label"), element(1, b"")]));
+        let given = |count: u64| [count, each.as_ptr() as u64, 77];
+        assert!(parameter(ARRAY, &given(2)).unwrap() == Parameter::Fields(vec![array, Field::Key(Named::new(77))]));
+        assert!(refused(parameter(ARRAY, &given(1025))) && refused(parameter(ARRAY, &[1u64, 0, 0])));
+    }
+
+    #[test]
+    fn a_password_comes_with_its_length_or_a_pointer_to_it() {
+        let (text, length) = (*b"password", 8u64);
+        for said in [8, (&raw const length) as u64] {
+            let given = [text.as_ptr() as u64, said];
+            assert!(parameter(&[Part::Password], &given).unwrap() == Parameter::Fields(vec![bytes_field(b"password")]));
+        }
+        assert!(refused(parameter(&[Part::Password], &[text.as_ptr() as u64, u64::MAX])));
+        assert!(refused(parameter(&[Part::Password], &[text.as_ptr() as u64, 0x10001])));
     }
 
     #[test]

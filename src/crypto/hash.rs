@@ -1,7 +1,10 @@
-//! The hashes of FIPS 180-4 and FIPS 202, chosen at run time: mechanisms and parameters name them by number.
+//! The hashes of FIPS 180-4, FIPS 202 and RFC 7693, chosen at run time: mechanisms and parameters name them by number.
 
 use crate::ck;
+use blake2::Blake2b;
+use blake2::digest::consts::{U20, U32, U48, U64};
 use sha1::Digest as _;
+use shake::digest::ExtendableOutput;
 
 macro_rules! hashes {
     ($($name:ident: $implementation:ty, $output:literal, $block:literal, $mechanism:ident $(, $mgf:ident)?;)*) => {
@@ -41,7 +44,7 @@ macro_rules! hashes {
                 match ckm { $(ck::$mechanism => Some(Hash::$name),)* _ => None }
             }
 
-            /// The hash inside a mask generation function, `CKG_MGF1_…`. (SHA-512/t have none.)
+            /// The hash inside a mask generation function, `CKG_MGF1_…`. (SHA-512/t and BLAKE2b have none.)
             pub const fn from_mgf(ckg: u64) -> Option<Hash> {
                 match ckg { $($(ck::$mgf => Some(Hash::$name),)?)* _ => None }
             }
@@ -88,6 +91,29 @@ hashes! {
     Sha3_256: sha3::Sha3_256, 32, 136, CKM_SHA3_256, CKG_MGF1_SHA3_256;
     Sha3_384: sha3::Sha3_384, 48, 104, CKM_SHA3_384, CKG_MGF1_SHA3_384;
     Sha3_512: sha3::Sha3_512, 64, 72, CKM_SHA3_512, CKG_MGF1_SHA3_512;
+    Blake2b160: Blake2b<U20>, 20, 128, CKM_BLAKE2B_160;
+    Blake2b256: Blake2b<U32>, 32, 128, CKM_BLAKE2B_256;
+    Blake2b384: Blake2b<U48>, 48, 128, CKM_BLAKE2B_384;
+    Blake2b512: Blake2b<U64>, 64, 128, CKM_BLAKE2B_512;
+}
+
+/// SHAKE (FIPS 202), a function of as many bytes as are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shake {
+    /// SHAKE128
+    Shake128,
+    /// SHAKE256
+    Shake256,
+}
+
+impl Shake {
+    /// The first `output.len()` bytes of its output for `data`.
+    pub fn fill(self, data: &[u8], output: &mut [u8]) {
+        match self {
+            Shake::Shake128 => shake::Shake128::digest_xof(data, output),
+            Shake::Shake256 => shake::Shake256::digest_xof(data, output),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -95,7 +121,8 @@ mod tests {
     use super::*;
     use crate::crypto::testing::hex;
 
-    /// FIPS 180-4 and 202: the examples for the message "abc".
+    /// FIPS 180-4 and 202: the examples for the message "abc"; RFC 7693, appendix A, and for its shorter forms the
+    /// reference implementation in CPython.
     const ABC: &[(Hash, &str)] = &[
         (Hash::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d"),
         (Hash::Sha224, "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"),
@@ -120,6 +147,16 @@ mod tests {
             Hash::Sha3_512,
             "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0",
         ),
+        (Hash::Blake2b160, "384264f676f39536840523f284921cdc68b6846b"),
+        (Hash::Blake2b256, "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319"),
+        (
+            Hash::Blake2b384,
+            "6f56a82c8e7ef526dfe182eb5212f7db9df1317e57815dbda46083fc30f54ee6c66ba83be64b302d7cba6ce15bb556f4",
+        ),
+        (
+            Hash::Blake2b512,
+            "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d17d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923",
+        ),
     ];
 
     #[test]
@@ -128,6 +165,21 @@ mod tests {
             assert_eq!(hash.digest(b"abc"), hex(expected), "{hash:?}");
         }
         assert_eq!(ABC.len(), Hash::ALL.len());
+    }
+
+    #[test]
+    fn shake_yields_what_an_independent_implementation_yields() {
+        let mut output = [0; 40];
+        Shake::Shake128.fill(b"abc", &mut output);
+        assert_eq!(
+            output.to_vec(),
+            hex("5881092dd818bf5cf8a3ddb793fbcba74097d5c526a6d35f97b83351940f2cc844c50af32acd3f2c")
+        );
+        Shake::Shake256.fill(b"abc", &mut output);
+        assert_eq!(
+            output.to_vec(),
+            hex("483366601360a8771c6863080cc4114d8db44530f8f1e1ee4f94ea37e78b5739d5a15bef186a5386")
+        );
     }
 
     #[test]

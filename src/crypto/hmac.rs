@@ -1,6 +1,8 @@
 //! HMAC, FIPS 198-1, over a hash chosen at run time.
 
 use crate::crypto::hash::Hash;
+use blake2::Blake2b;
+use blake2::digest::consts::{U20, U32, U48, U64};
 use hmac::{KeyInit, Mac, SimpleHmac};
 
 macro_rules! hmacs {
@@ -40,7 +42,7 @@ macro_rules! hmacs {
     };
 }
 
-// The crate's eager form needs hashes that expose their blocks; those of SHA-3 do not.
+// The crate's eager form needs hashes that expose their blocks; those of SHA-3 and BLAKE2 do not.
 hmacs! {
     Sha1: hmac::Hmac<sha1::Sha1>;
     Sha224: hmac::Hmac<sha2::Sha224>;
@@ -53,6 +55,10 @@ hmacs! {
     Sha3_256: SimpleHmac<sha3::Sha3_256>;
     Sha3_384: SimpleHmac<sha3::Sha3_384>;
     Sha3_512: SimpleHmac<sha3::Sha3_512>;
+    Blake2b160: SimpleHmac<Blake2b<U20>>;
+    Blake2b256: SimpleHmac<Blake2b<U32>>;
+    Blake2b384: SimpleHmac<Blake2b<U48>>;
+    Blake2b512: SimpleHmac<Blake2b<U64>>;
 }
 
 #[cfg(test)]

@@ -64,10 +64,20 @@ pub fn digest_info(hash: Hash) -> Vec<u8> {
         Hash::Sha3_256 => 8,
         Hash::Sha3_384 => 9,
         Hash::Sha3_512 => 10,
+        Hash::Blake2b160 => return blake2b_info(5, 20),
+        Hash::Blake2b256 => return blake2b_info(8, 32),
+        Hash::Blake2b384 => return blake2b_info(12, 48),
+        Hash::Blake2b512 => return blake2b_info(16, 64),
     };
     let length = hash.output_length() as u8;
     let oid = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, last];
     [&[0x30, 17 + length, 0x30, 13, 6, 9][..], &oid, &[5, 0, 4, length]].concat()
+}
+
+/// The same for BLAKE2b (RFC 7693, section 4): 1.3.6.1.4.1.1722.12.2.1.x.
+fn blake2b_info(last: u8, length: u8) -> Vec<u8> {
+    let oid = [0x2b, 6, 1, 4, 1, 0x8d, 0x3a, 12, 2, 1, last];
+    [&[0x30, 19 + length, 0x30, 15, 6, 11][..], &oid, &[5, 0, 4, length]].concat()
 }
 
 /// Masks `bytes` with MGF1 of `seed` (appendix B.2.1).

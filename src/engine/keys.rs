@@ -1,21 +1,23 @@
 //! Keys at work: may this key do this, and the five functions that make keys.
 
 use super::application::Member;
+use super::kin;
 use super::objects::Stored;
 use super::session::{Active, Here};
 use crate::ck;
 use crate::error::{Code, Error, Result};
-use crate::mechanism::{self, Mechanism};
+use crate::mechanism::{self, Derivation, Kinship, Mechanism, Others};
 use crate::object::{self, Object, Origin};
 use crate::secret::Secret;
-use crate::wire::values::{MechanismCall, Output, Raw, Room, Template};
+use crate::wire::values::{MechanismCall, Named, Output, Raw, Room, Template};
+use std::cell::RefCell;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// How a key is to be used: the attribute that permits it, and the codes of the standard for a key that is
 /// not there, not of the right type, or not of the right size.
 pub struct Use {
-    permit: u64,
+    permit: Option<u64>,
     missing: Code,
     wrong_type: Code,
     wrong_size: Code,
@@ -23,7 +25,7 @@ pub struct Use {
 
 const fn plain(permit: u64) -> Use {
     Use {
-        permit,
+        permit: Some(permit),
         missing: Code::KeyHandleInvalid,
         wrong_type: Code::KeyTypeInconsistent,
         wrong_size: Code::KeySizeRange,
@@ -39,14 +41,16 @@ pub const SIGN: Use = plain(ck::CKA_SIGN);
 /// C_VerifyInit
 pub const VERIFY: Use = plain(ck::CKA_VERIFY);
 const DERIVE: Use = plain(ck::CKA_DERIVE);
+/// What is done with a key that tells only what everyone may know.
+const SHOW: Use = Use { permit: None, ..plain(ck::CKA_DERIVE) };
 const WRAP: Use = Use {
-    permit: ck::CKA_WRAP,
+    permit: Some(ck::CKA_WRAP),
     missing: Code::WrappingKeyHandleInvalid,
     wrong_type: Code::WrappingKeyTypeInconsistent,
     wrong_size: Code::WrappingKeySizeRange,
 };
 const UNWRAP: Use = Use {
-    permit: ck::CKA_UNWRAP,
+    permit: Some(ck::CKA_UNWRAP),
     missing: Code::UnwrappingKeyHandleInvalid,
     wrong_type: Code::UnwrappingKeyTypeInconsistent,
     wrong_size: Code::UnwrappingKeySizeRange,
@@ -73,7 +77,7 @@ impl Member {
         if !row.keys.contains(&key.key_type()) {
             return Err(purpose.wrong_type.because(format!("{} does not work with a key of this type", row.name)));
         }
-        if !key.flag(purpose.permit) {
+        if purpose.permit.is_some_and(|permit| !key.flag(permit)) {
             return Err(Code::KeyFunctionNotPermitted.into());
         }
         if !allows(key, row.id) {
@@ -171,16 +175,74 @@ impl Member {
     /// C_DeriveKey
     pub(super) fn derive(&self, session: u64, call: &MechanismCall, base: u64, template: Template) -> Result<u64> {
         let here = self.at(session)?;
-        let (row, derive) = row(call, |row| row.derive)?;
-        let base = self.key(&here, base, row, &DERIVE)?;
+        let (row, _) = row(call, |row| row.derivation.map(|_| ()).or(row.derive.map(|_| ())))?;
+        match (row.derivation, row.derive) {
+            (Some(derivation), _) => self.derive_with(&here, row, derivation, call, base, template),
+            (None, Some(derive)) => self.derive_bytes(&here, row, derive, call, base, template),
+            (None, None) => Err(Code::MechanismInvalid.into()),
+        }
+    }
+
+    fn derive_bytes(
+        &self,
+        here: &Here,
+        row: &Mechanism,
+        derive: mechanism::Derive,
+        call: &MechanismCall,
+        base: u64,
+        template: Template,
+    ) -> Result<u64> {
+        let base = self.key(here, base, row, &DERIVE)?;
         let template = object::imposed(template, base.object(), ck::CKA_DERIVE_TEMPLATE)?;
         let origin = Origin::Derive(base.object());
         let draft =
             object::draft(&template, ck::CKO_SECRET_KEY, Some(ck::CKK_GENERIC_SECRET), &origin, here.authority())?;
-        self.may_keep(&here, &draft)?;
+        self.may_keep(here, &draft)?;
         let bytes: Secret = derive(&base.key, &call.parameter, &draft)?;
         let made = object::derived(&draft, &bytes)?;
-        self.keep_one(&here, object::complete(draft, made, &origin)?)
+        self.keep_one(here, object::complete(draft, made, &origin)?)
+    }
+
+    fn derive_with(
+        &self,
+        here: &Here,
+        row: &'static Mechanism,
+        derivation: Derivation,
+        call: &MechanismCall,
+        base: u64,
+        template: Template,
+    ) -> Result<u64> {
+        let purpose = if derivation.kinship == Kinship::Public { &SHOW } else { &DERIVE };
+        let base = self.key(here, base, row, purpose)?;
+        let template = object::imposed(template, base.object(), ck::CKA_DERIVE_TEMPLATE)?;
+        let template = kin::inherited(template, base.object(), derivation.kinship);
+        let key_type = kin::key_type(derivation.class, base.object());
+        let origin = Origin::Derive(base.object());
+        let mut draft = object::derivation_draft(&template, derivation.class, key_type, &origin, here.authority())?;
+        self.may_keep(here, &draft)?;
+        let others = Relations { member: self, here, row, met: RefCell::new(Vec::new()) };
+        let made = (derivation.derive)(&base.key, &call.parameter, &others, &draft)?;
+        let met = others.met.into_inner();
+        let parents: Vec<&Object> = std::iter::once(base.object()).chain(&met).collect();
+        kin::bind(&mut draft, &parents, derivation.kinship);
+        let parent = kin::joint(&parents, derivation.kinship);
+        self.keep_one(here, object::complete(draft, made, &Origin::Derive(&parent))?)
+    }
+}
+
+/// The other keys of a derivation: found by their handles, and remembered.
+struct Relations<'a> {
+    member: &'a Member,
+    here: &'a Here,
+    row: &'static Mechanism,
+    met: RefCell<Vec<Object>>,
+}
+
+impl Others for Relations<'_> {
+    fn key(&self, named: Named) -> Result<Object> {
+        let stored = self.member.key(self.here, named.handle(), self.row, &DERIVE)?;
+        self.met.borrow_mut().push(stored.object().clone());
+        Ok(stored.object().clone())
     }
 }
 

@@ -13,6 +13,7 @@ mod application;
 mod calls;
 mod handles;
 mod keys;
+mod kin;
 mod objects;
 mod operate;
 mod root;

@@ -1,4 +1,4 @@
-//! Digests: PKCS#11 3.2, sections "SHA-1" to "SHA3-512".
+//! Digests: PKCS#11 3.2, section "Digests".
 
 use super::{Mechanism, Operation, parameter};
 use crate::crypto::hash::{Hash, Hasher};
@@ -25,6 +25,10 @@ digests! {
     CKM_SHA3_256 Sha3_256;
     CKM_SHA3_384 Sha3_384;
     CKM_SHA3_512 Sha3_512;
+    CKM_BLAKE2B_160 Blake2b160;
+    CKM_BLAKE2B_256 Blake2b256;
+    CKM_BLAKE2B_384 Blake2b384;
+    CKM_BLAKE2B_512 Blake2b512;
 }
 
 fn start(hash: Hash, parameter: &Parameter) -> Result<Box<dyn Operation>> {

@@ -1,5 +1,6 @@
 //! ECDH on prime curves and on curve25519, and key pairs for the latter (PKCS#11 3.2, section 6.3).
 
+use super::derived::wanted_length;
 use super::ecdsa::{named_curve, pair, prime_curve};
 use super::structures::ECDH;
 use super::{Key, Made, Mechanism, parameter};
@@ -77,9 +78,6 @@ impl Kdf {
     }
 }
 
-/// The longest key that is derived.
-const LONGEST_KEY: usize = 64 * 1024;
-
 fn derive(key: &Key, parameter: &Parameter, draft: &Object) -> Result<Secret> {
     let [Field::Number(kdf), Field::Bytes(shared_data), Field::Bytes(peer)] = parameter::fields(parameter)? else {
         return Err(Code::MechanismParamInvalid.into());
@@ -103,24 +101,6 @@ fn cut(shared: Secret, wanted: Option<usize>) -> Result<Secret> {
     let surplus =
         surplus.ok_or_else(|| Code::KeySizeRange.because("ECDH: the shared secret is shorter than the key"))?;
     Ok(Secret::from(&shared[surplus..]))
-}
-
-/// The length of the key in the draft, where it says one.
-fn wanted_length(draft: &Object) -> Result<Option<usize>> {
-    let fixed = match draft.key_type() {
-        CKK_DES => Some(8),
-        CKK_DES2 => Some(16),
-        CKK_DES3 => Some(24),
-        CKK_CHACHA20 | CKK_POLY1305 => Some(32),
-        _ => None,
-    };
-    match (draft.number(CKA_VALUE_LEN), fixed) {
-        (None | Some(0), fixed) => Ok(fixed),
-        (Some(length), _) => match usize::try_from(length) {
-            Ok(length) if length <= LONGEST_KEY => Ok(Some(length)),
-            _ => Err(Code::KeySizeRange.because("CKA_VALUE_LEN is beyond what is derived")),
-        },
-    }
 }
 
 /// The shared coordinate with the owner of `peer`, which is a plain point or its DER (the standard: the first must,

@@ -22,21 +22,26 @@ mod aes_blocks;
 mod aes_ctr;
 mod cmac;
 mod collect;
+mod derived;
 mod digest;
 mod ecdh;
 mod ecdsa;
 mod eddsa;
 mod gcm;
 mod generic;
+mod hash_keys;
+mod hkdf;
 mod hmac;
 mod index;
 mod key;
 mod key_wrap;
 mod mac;
 mod parameter;
+mod pbkdf2;
 mod rsa;
 mod rsa_oaep;
 mod rsa_pss;
+mod simple;
 mod structures;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -49,7 +54,7 @@ use crate::ck;
 use crate::error::Result;
 use crate::object::{Object, Value};
 use crate::secret::Secret;
-use crate::wire::values::Parameter;
+use crate::wire::values::{Named, Parameter};
 
 /// Bytes in, bytes out: encryption, decryption, a digest, a signature in progress.
 ///
@@ -102,6 +107,40 @@ pub type Unwrap = fn(&Key, &Parameter, wrapped: &[u8]) -> Result<Secret>;
 /// what it needs from the front, or as the mechanism's own rule says if it has already cut them.
 pub type Derive = fn(&Key, &Parameter, draft: &Object) -> Result<Secret>;
 
+/// Derives where more than bytes from one key are asked for: see [`Derivation`].
+pub type DeriveWith = fn(&Key, &Parameter, others: &dyn Others, draft: &Object) -> Result<Made>;
+
+/// The other keys that a parameter may name.
+pub trait Others {
+    /// The key that is named, if it may be derived from. Ask only for keys that take part: a field that is not
+    /// used may hold anything.
+    fn key(&self, named: Named) -> Result<Object>;
+}
+
+/// What C_DeriveKey makes where it is not simply a secret key of the bytes that a [`Derive`] yields.
+#[derive(Clone, Copy)]
+pub struct Derivation {
+    /// The class of what is made, `CKO_…`.
+    pub class: u64,
+    /// What it takes over from the keys it is made of.
+    pub kinship: Kinship,
+    /// Makes its attributes.
+    pub derive: DeriveWith,
+}
+
+/// How a derived key is bound to the keys it comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kinship {
+    /// It tells nothing of the base key. Its history is that of the base key.
+    Distant,
+    /// As distant, but `CKA_SENSITIVE` and `CKA_EXTRACTABLE` are those of the base key where the template is silent.
+    Heir,
+    /// It shows what its keys are made of: it is sensitive if one of them is, and extractable only if all are.
+    Close,
+    /// It is public: the base key needs no `CKA_DERIVE`.
+    Public,
+}
+
 /// One mechanism: its row.
 pub struct Mechanism {
     /// `CKM_…`
@@ -138,6 +177,8 @@ pub struct Mechanism {
     pub unwrap: Option<Unwrap>,
     /// C_DeriveKey
     pub derive: Option<Derive>,
+    /// C_DeriveKey, where that is not enough
+    pub derivation: Option<Derivation>,
 }
 
 /// One field of a parameter structure, as C lays it out (natural alignment, in order).
@@ -155,6 +196,12 @@ pub enum Part {
     Inline(usize),
     /// A pointer to a structure of these fields.
     Struct(&'static [Part]),
+    /// A count, then a pointer to so many structures of these fields.
+    CountedStructs(&'static [Part]),
+    /// The handle of a key.
+    Key,
+    /// A pointer, then its length, or (in an older version of the standard) a pointer to its length.
+    Password,
 }
 
 impl Mechanism {
@@ -177,6 +224,7 @@ impl Mechanism {
         wrap: None,
         unwrap: None,
         derive: None,
+        derivation: None,
     };
 
     /// The flags of C_GetMechanismInfo: what it does, and what it says of itself.
@@ -191,7 +239,7 @@ impl Mechanism {
             (self.generate_pair.is_some(), ck::CKF_GENERATE_KEY_PAIR),
             (self.wrap.is_some(), ck::CKF_WRAP),
             (self.unwrap.is_some(), ck::CKF_UNWRAP),
-            (self.derive.is_some(), ck::CKF_DERIVE),
+            (self.derive.is_some() || self.derivation.is_some(), ck::CKF_DERIVE),
         ];
         does.iter().filter(|(has, _)| *has).fold(self.flags, |flags, (_, flag)| flags | flag)
     }
@@ -212,4 +260,8 @@ pub static MECHANISMS: &[&[Mechanism]] = &[
     ecdsa::FAMILY,
     eddsa::FAMILY,
     ecdh::FAMILY,
+    hash_keys::FAMILY,
+    hkdf::FAMILY,
+    pbkdf2::FAMILY,
+    simple::FAMILY,
 ];

@@ -14,3 +14,11 @@ pub(super) const RSA_AES: &[Part] = &[Part::Number, Part::Struct(OAEP)];
 pub(super) const ECDH: &[Part] = &[Part::Number, Part::CountedBytes, Part::CountedBytes];
 /// `CK_EDDSA_PARAMS`: phFlag, ulContextDataLen and pContextData.
 pub(super) const EDDSA: &[Part] = &[Part::Byte, Part::CountedBytes];
+/// `CK_HKDF_PARAMS`: bExtract, bExpand, prfHashMechanism, ulSaltType, pSalt and ulSaltLen, hSaltKey, pInfo and ulInfoLen.
+pub(super) const HKDF: &[Part] =
+    &[Part::Byte, Part::Byte, Part::Number, Part::Number, Part::Bytes, Part::Key, Part::Bytes];
+/// `CK_KEY_DERIVATION_STRING_DATA`: pData and ulLen.
+pub(super) const STRING_DATA: &[Part] = &[Part::Bytes];
+/// `CK_PKCS5_PBKD2_PARAMS2` and `CK_PKCS5_PBKD2_PARAMS`: saltSource, pSaltSourceData and ulSaltSourceDataLen, iterations,
+/// prf, pPrfData and ulPrfDataLen, pPassword and ulPasswordLen.
+pub(super) const PBKD2: &[Part] = &[Part::Number, Part::Bytes, Part::Number, Part::Number, Part::Bytes, Part::Password];

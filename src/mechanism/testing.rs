@@ -1,12 +1,12 @@
 //! What the tests of mechanisms share: keys, ways to run an operation, and the laws that every operation keeps.
 
-use super::{Key, Operation};
+use super::{Key, Operation, Others};
 use crate::ck;
 use crate::crypto::testing::{Dice, hex};
 use crate::error::{Code, Result};
 use crate::object::{Object, Value};
 use crate::secret::Secret;
-use crate::wire::values::{Field, Parameter};
+use crate::wire::values::{Field, Named, Parameter};
 
 /// A secret key.
 pub(crate) fn key(key_type: u64, value: &[u8]) -> Key {
@@ -20,6 +20,24 @@ pub(crate) fn key(key_type: u64, value: &[u8]) -> Key {
 /// An AES key from hexadecimal.
 pub(crate) fn aes_key(value: &str) -> Key {
     key(ck::CKK_AES, &hex(value))
+}
+
+/// A derivation whose parameter should name no other key.
+pub(crate) struct NoOthers;
+
+impl Others for NoOthers {
+    fn key(&self, _: Named) -> Result<Object> {
+        Err(Code::KeyHandleInvalid.into())
+    }
+}
+
+/// A derivation that knows one other key.
+pub(crate) struct OneOther(pub(crate) Object);
+
+impl Others for OneOther {
+    fn key(&self, _: Named) -> Result<Object> {
+        Ok(self.0.clone())
+    }
 }
 
 /// A parameter that is one number.

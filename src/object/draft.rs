@@ -36,6 +36,30 @@ pub fn draft(
     Ok(object)
 }
 
+/// The draft of what C_DeriveKey makes of any class. Data is as long as `CKA_VALUE_LEN` says, which a data object does
+/// not have itself: the draft bears it until it is [`complete`].
+pub fn derivation_draft(
+    template: &Template,
+    class: u64,
+    key_type: Option<u64>,
+    origin: &Origin<'_>,
+    authority: Authority,
+) -> Result<Object> {
+    if class != CKO_DATA {
+        return draft(template, class, key_type, origin, authority);
+    }
+    let (lengths, rest): (Vec<_>, Vec<_>) = template.0.iter().cloned().partition(|said| said.kind == CKA_VALUE_LEN);
+    let mut object = draft(&Template(rest), class, None, origin, authority)?;
+    if lengths.len() > 1 {
+        return Err(Code::TemplateInconsistent.because("CKA_VALUE_LEN stands twice in the template"));
+    }
+    for length in lengths {
+        let rule = rules::anywhere(CKA_VALUE_LEN).ok_or(Code::GeneralError)?;
+        object.set(CKA_VALUE_LEN, typed::parse(rule, &length.value)?);
+    }
+    Ok(object)
+}
+
 /// The key that a draft becomes with the attributes that a mechanism made: lengths and ranges checked, history
 /// flags and `CKA_CHECK_VALUE` and `CKA_PUBLIC_KEY_INFO` set. After this the object is complete.
 pub fn complete(draft: Object, made: Vec<(u64, Value)>, origin: &Origin<'_>) -> Result<Object> {
@@ -45,6 +69,9 @@ pub fn complete(draft: Object, made: Vec<(u64, Value)>, origin: &Origin<'_>) -> 
         if let Some(rule) = class.rule(kind) {
             object.set(kind, typed::kept(rule, value));
         }
+    }
+    if object.class() == CKO_DATA {
+        object.remove(CKA_VALUE_LEN);
     }
     remember(class, &mut object, origin);
     let source = match origin {

@@ -23,7 +23,7 @@ mod tests;
 
 pub use change::{change, copy};
 pub use create::{create, mechanism, profile};
-pub use draft::{complete, derived, draft, pair, unwrapped, wrappable};
+pub use draft::{complete, derivation_draft, derived, draft, pair, unwrapped, wrappable};
 pub use encode::{decode, encode};
 pub use material::key_size;
 pub use show::{imposed, matches, show, size, wrap_allowed};

@@ -131,6 +131,24 @@ pub enum Field {
     Bytes(Zeroizing<Vec<u8>>),
     /// A pointer to a structure of its own; `None` where it was NULL.
     Fields(Option<Vec<Field>>),
+    /// Another key that the parameter names.
+    Key(Named),
+}
+
+/// A key that a parameter names by its handle. Mechanisms hand it back to the engine, which alone looks inside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Named(u64);
+
+impl Named {
+    /// The key with a handle.
+    pub fn new(handle: u64) -> Named {
+        Named(handle)
+    }
+
+    /// The handle: for the engine, which knows what it stands for.
+    pub fn handle(self) -> u64 {
+        self.0
+    }
 }
 
 impl<'a> Wire<'a> for Field {
@@ -150,6 +168,10 @@ impl<'a> Wire<'a> for Field {
                 if let Some(fields) = fields {
                     put_list(fields, to);
                 }
+            }
+            Field::Key(named) => {
+                3u8.put(to);
+                named.0.put(to);
             }
         }
     }
@@ -175,6 +197,7 @@ fn take_field(from: &mut Reader<'_>, depth: usize) -> Result<Field> {
                 .collect::<Result<_>>()
                 .map(|fields| Field::Fields(Some(fields)))
         }
+        3 => Ok(Field::Key(Named(u64::take(from)?))),
         _ => Err(Code::DeviceError.because("a mechanism parameter on the wire is malformed")),
     }
 }

@@ -447,7 +447,7 @@ impl Mech {
         Mech { id, parameter: iv.to_vec(), held: Vec::new() }
     }
     /// With a structure.
-    fn of<T: Copy>(id: CK_MECHANISM_TYPE, parameter: T, held: Vec<Box<[u8]>>) -> Mech {
+    pub fn of<T: Copy>(id: CK_MECHANISM_TYPE, parameter: T, held: Vec<Box<[u8]>>) -> Mech {
         // SAFETY: the parameter structures of the standard are plain C data.
         let bytes =
             unsafe { std::slice::from_raw_parts((&raw const parameter).cast::<u8>(), std::mem::size_of::<T>()) };
