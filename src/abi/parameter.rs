@@ -93,7 +93,7 @@ unsafe fn password_length(said: CK_ULONG) -> Result<CK_ULONG> {
     if said <= LONGEST_PASSWORD {
         return Ok(said);
     }
-    if said % 8 != 0 || said >= 1 << 47 {
+    if !said.is_multiple_of(8) || said >= 1 << 47 {
         return Err(Code::MechanismParamInvalid.because("the password's length is neither a length nor a pointer"));
     }
     // SAFETY: the caller's promise.
