@@ -12,7 +12,9 @@
 //! A request is `[number: u8][arguments]`, an answer `[0][result]` or `[code: u64][why: string]` after a
 //! status byte (0 done, 1 refused).
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
+use crate::wire::answer::write_result;
+pub use crate::wire::answer::{Standing, read_answer, write_refusal};
 use crate::wire::codec::{Reader, Wire, Writer};
 use crate::wire::values::*;
 
@@ -32,15 +34,6 @@ pub trait Application: Calls + Send + Sync {
     fn fork(&self, after: u64) -> std::sync::Arc<dyn Application>;
     /// Where the application stands. Asked after every call, so it must be cheap: two atomics.
     fn standing(&self) -> Standing;
-}
-
-/// What a client remembers of its application, to know what is lost when the vault ends. It travels with every answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The largest session or object handle given so far (or `after`, while none was).
-    pub highest: u64,
-    /// How many sessions are open.
-    pub sessions: u64,
 }
 
 /// Where applications come from: the engine.
@@ -213,31 +206,6 @@ calls! {
     // The vault itself
     /// How the vault and its store are.
     80 status() -> Status;
-}
-
-fn write_result<'a>(result: &impl Wire<'a>, reply: &mut Writer) {
-    0u8.put(reply);
-    result.put(reply);
-}
-
-/// Writes a refusal in the place of whatever `reply` held.
-pub fn write_refusal(error: &Error, reply: &mut Writer) {
-    reply.clear();
-    1u8.put(reply);
-    error.code().rv().put(reply);
-    error.why().to_owned().put(reply);
-}
-
-/// Reads an answer: the result, or the refusal as an error.
-pub fn read_answer<'a, R: Wire<'a>>(answer: &'a [u8]) -> Result<R> {
-    let mut reader = Reader::new(answer);
-    if u8::take(&mut reader)? == 0 {
-        let result = R::take(&mut reader)?;
-        reader.end()?;
-        return Ok(result);
-    }
-    let code = Code::from_rv(u64::take(&mut reader)?).unwrap_or(Code::GeneralError);
-    Err(code.because(String::take(&mut reader)?))
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 //! The layers, each of which knows only those above it in this list:
 //!
 //! * [`error`], [`secret`], [`ck`]: outcomes, bytes that wipe themselves, the numbers of the standard
+//! * [`config`], [`log`]: one file that says where the home is and how it is; lines for whoever looks for a fault
 //! * [`wire`]: values without pointers, and how they become frames
-//! * [`object`]: attributes and their rules
 //! * [`crypto`]: primitives; which crate serves which is decided there only
+//! * [`object`]: attributes and their rules
 //! * [`mechanism`]: one row and one file a mechanism
 //! * [`store`]: the sealed log and its index
 //! * [`call`]: every call, a row each; its client and its server

@@ -3,8 +3,8 @@
 //! Both sides begin with the same magic and the number of their protocol, and only what follows may change from
 //! one protocol to the next: so two of different age can tell each other so.
 
-use crate::call::Standing;
 use crate::error::{Code, Error, Result};
+use crate::wire::answer::{Standing, read_answer, write_refusal};
 use crate::wire::codec::{Reader, Wire, Writer, wire_struct};
 
 /// The protocol that this program speaks. It changes when a call's arguments, a value's form or the greeting do.
@@ -74,7 +74,6 @@ pub struct Welcome {
     pub standing: Standing,
 }
 wire_struct!(Welcome { ticket, pid, program, standing });
-wire_struct!(Standing { highest, sessions });
 
 impl Hello {
     /// The message.
@@ -109,7 +108,7 @@ pub fn reply(outcome: &Result<Welcome>) -> Writer {
             0u8.put(&mut body);
             welcome.put(&mut body);
         }
-        Err(error) => crate::call::write_refusal(error, &mut body),
+        Err(error) => write_refusal(error, &mut body),
     }
     message.raw(body.bytes());
     message
@@ -121,7 +120,7 @@ pub fn read_reply(message: &[u8]) -> Result<Welcome> {
     let theirs = protocol(&mut reader)?;
     let answer = reader.raw(reader.remaining())?;
     match (theirs, answer.first()) {
-        (PROTOCOL, _) | (_, Some(1)) => crate::call::read_answer(answer),
+        (PROTOCOL, _) | (_, Some(1)) => read_answer(answer),
         _ => Err(mismatch("vault", theirs, "module", 0)),
     }
 }
