@@ -142,8 +142,7 @@ fn layer_of(file: &Path) -> Option<(&'static str, &'static [&'static str])> {
 fn used_layers(line: &str) -> Vec<&'static str> {
     let mut used = Vec::new();
     for (_, rest) in line.match_indices("crate::").map(|(place, found)| line.split_at(place + found.len())) {
-        let rest =
-            rest.strip_prefix('{').map_or_else(|| rest.split([':', ' ', ';', ',']).next().unwrap_or(""), |list| list);
+        let rest = rest.strip_prefix('{').unwrap_or_else(|| rest.split([':', ' ', ';', ',']).next().unwrap_or(""));
         used.extend(LAYERS.iter().map(|(layer, _)| *layer).filter(|layer| has_word(rest, layer)));
     }
     used
