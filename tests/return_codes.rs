@@ -553,7 +553,7 @@ fn templates(list: &mut Vec<Case>) {
         "C_GenerateKey", "another class", CKR_TEMPLATE_INCONSISTENT, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 16).class(CKO_PUBLIC_KEY)));
         "C_GenerateKey", "another key type", CKR_TEMPLATE_INCONSISTENT, |c| code(c.p.generate(c.s, &Mech::new(CKM_AES_KEY_GEN), &Attrs::new().number(CKA_VALUE_LEN, 16).key_type(CKK_RSA)));
         "C_GenerateKeyPair", "RSA without a length", CKR_TEMPLATE_INCOMPLETE, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new(), &Attrs::new()));
-        "C_GenerateKeyPair", "RSA of 512 bits", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new().number(CKA_MODULUS_BITS, 512), &Attrs::new()));
+        "C_GenerateKeyPair", "RSA of 256 bits", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new().number(CKA_MODULUS_BITS, 256), &Attrs::new()));
         "C_GenerateKeyPair", "RSA of 100000 bits", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new().number(CKA_MODULUS_BITS, 100_000), &Attrs::new()));
         "C_GenerateKeyPair", "RSA with an even exponent", CKR_ATTRIBUTE_VALUE_INVALID, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN), &Attrs::new().number(CKA_MODULUS_BITS, 2048).bytes(CKA_PUBLIC_EXPONENT, &[4]), &Attrs::new()));
         "C_GenerateKeyPair", "EC without a curve", CKR_TEMPLATE_INCOMPLETE, |c| code(c.p.generate_pair(c.s, &Mech::new(CKM_EC_KEY_PAIR_GEN), &Attrs::new(), &Attrs::new()));
@@ -806,12 +806,13 @@ fn scene<'a>(p: &'a Module, slot: CK_SLOT_ID, s: CK_SESSION_HANDLE) -> Scene<'a>
     };
     let rsa = Attrs::new().number(CKA_MODULUS_BITS, 2048).bytes(CKA_PUBLIC_EXPONENT, &[1, 0, 1]);
     let verify = || Attrs::new().flag(CKA_VERIFY, true);
-    let sign = || Attrs::new().flag(CKA_SIGN, true);
+    // Whether a key is sensitive if nobody says is each token's own affair.
+    let sign = || Attrs::new().flag(CKA_SIGN, true).flag(CKA_SENSITIVE, true).flag(CKA_EXTRACTABLE, false);
     Scene {
         p,
         slot,
         s,
-        aes: aes(usable().number(CKA_VALUE_LEN, 32)),
+        aes: aes(usable().number(CKA_VALUE_LEN, 32).flag(CKA_SENSITIVE, true).flag(CKA_EXTRACTABLE, false)),
         hmac: p
             .generate(
                 s,
@@ -833,7 +834,7 @@ fn scene<'a>(p: &'a Module, slot: CK_SLOT_ID, s: CK_SESSION_HANDLE) -> Scene<'a>
                 s,
                 &Mech::new(CKM_RSA_PKCS_KEY_PAIR_GEN),
                 &rsa.flag(CKA_VERIFY, true).flag(CKA_ENCRYPT, true).flag(CKA_WRAP, true),
-                &Attrs::new().flag(CKA_SIGN, true).flag(CKA_DECRYPT, true).flag(CKA_UNWRAP, true),
+                &sign().flag(CKA_DECRYPT, true).flag(CKA_UNWRAP, true),
             )
             .unwrap(),
         ec: pair(CKM_EC_KEY_PAIR_GEN, P256, verify(), sign().flag(CKA_DERIVE, true)).unwrap(),

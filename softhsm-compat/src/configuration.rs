@@ -36,9 +36,8 @@ impl Configuration {
         let places: Vec<PathBuf> = own.into_iter().chain(SYSTEM.iter().map(PathBuf::from)).collect();
         match places.iter().find(|file| file.exists()) {
             Some(file) => Configuration::read(file),
-            None => Err(Code::GeneralError.because(
-                "no softhsm2.conf was found; name the file or the directory of the tokens with --from",
-            )),
+            None => Err(Code::GeneralError
+                .because("no softhsm2.conf was found; name the file or the directory of the tokens with --from")),
         }
     }
 
@@ -62,12 +61,16 @@ impl Configuration {
             lines.filter(|(name, _)| name.trim() == wanted).map(|(_, value)| value.trim()).next_back()
         };
         match value("objectstore.backend") {
-            None | Some("file") => Ok(Configuration { tokens: value("directories.tokendir").unwrap_or(DEFAULT_TOKENS).into() }),
+            None | Some("file") => {
+                Ok(Configuration { tokens: value("directories.tokendir").unwrap_or(DEFAULT_TOKENS).into() })
+            }
             Some("db") => Err(Code::FunctionNotSupported.because(
                 "this SoftHSM2 keeps its objects in SQLite (objectstore.backend = db), which cannot be read here; \
                  only the file store can (objectstore.backend = file)",
             )),
-            Some(other) => Err(Code::FunctionNotSupported.because(format!("objectstore.backend = {other} is not known"))),
+            Some(other) => {
+                Err(Code::FunctionNotSupported.because(format!("objectstore.backend = {other} is not known")))
+            }
         }
     }
 }
@@ -87,7 +90,8 @@ mod tests {
 
     #[test]
     fn the_directory_of_tokens_is_read_and_remarks_are_not() {
-        let text = "# a remark\ndirectories.tokendir = /a/b # the tokens\nlog.level = INFO\nobjectstore.backend = file\n";
+        let text =
+            "# a remark\ndirectories.tokendir = /a/b # the tokens\nlog.level = INFO\nobjectstore.backend = file\n";
         assert_eq!(Configuration::parse(text).unwrap().tokens, Path::new("/a/b"));
         assert_eq!(Configuration::parse("").unwrap().tokens, Path::new(DEFAULT_TOKENS));
     }

@@ -99,13 +99,7 @@ pub fn migrate(from: &Open, to: Option<&Session<'_>>, pin: &[u8]) -> Result<Summ
     })
 }
 
-fn one(
-    object: &Object,
-    to: Option<&Session<'_>>,
-    store: &[&Object],
-    pin: &[u8],
-    taken: &mut HashSet<u64>,
-) -> Line {
+fn one(object: &Object, to: Option<&Session<'_>>, store: &[&Object], pin: &[u8], taken: &mut HashSet<u64>) -> Line {
     let mut line = described(object);
     let Planned { template, remarks } = match template::plan(object) {
         Ok(planned) => planned,

@@ -39,8 +39,12 @@ pub fn slot(calls: &dyn Calls, number: Option<u64>, name: Option<&str>) -> Resul
     let fitting: Vec<(u64, TokenInfo)> = slots(calls)?.into_iter().filter(fits).collect();
     match fitting.as_slice() {
         [(slot, _)] => Ok(*slot),
-        [] => Err(Code::TokenNotPresent.because("no Strongroom token fits; make one: strongroom token init --label NAME")),
-        several => Err(Code::ArgumentsBad.because(format!("{} Strongroom tokens could be meant; say the slot", several.len()))),
+        [] => {
+            Err(Code::TokenNotPresent.because("no Strongroom token fits; make one: strongroom token init --label NAME"))
+        }
+        several => {
+            Err(Code::ArgumentsBad.because(format!("{} Strongroom tokens could be meant; say the slot", several.len())))
+        }
     }
 }
 

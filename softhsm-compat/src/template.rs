@@ -83,10 +83,13 @@ fn class(object: &Object) -> Result<&'static Class> {
     let selector = rules::selector(class);
     let kind = selector.map(|selector| object.number(selector).ok_or_else(damaged)).transpose()?;
     rules::find(class, kind).ok_or_else(|| {
-        let what = kind.map_or_else(|| format!("objects of class {class:#x}"), |kind| match selector {
-            Some(ck::CKA_KEY_TYPE) => format!("{} keys", key_type(kind)),
-            _ => format!("certificates of type {kind:#x}"),
-        });
+        let what = kind.map_or_else(
+            || format!("objects of class {class:#x}"),
+            |kind| match selector {
+                Some(ck::CKA_KEY_TYPE) => format!("{} keys", key_type(kind)),
+                _ => format!("certificates of type {kind:#x}"),
+            },
+        );
         Code::FunctionNotSupported.because(format!("Strongroom has no {what}"))
     })
 }
@@ -192,9 +195,11 @@ mod tests {
 
     #[test]
     fn keys_that_strongroom_does_not_have_are_refused_by_name() {
-        for (number, name) in [(ck::CKK_DSA, "DSA"), (ck::CKK_DES3, "triple DES"), (ck::CKK_GOSTR3410, "GOST R 34.10")] {
+        for (number, name) in [(ck::CKK_DSA, "DSA"), (ck::CKK_DES3, "triple DES"), (ck::CKK_GOSTR3410, "GOST R 34.10")]
+        {
             for class in [ck::CKO_PRIVATE_KEY, ck::CKO_SECRET_KEY] {
-                let key = object(vec![(ck::CKA_CLASS, Value::Number(class)), (ck::CKA_KEY_TYPE, Value::Number(number))]);
+                let key =
+                    object(vec![(ck::CKA_CLASS, Value::Number(class)), (ck::CKA_KEY_TYPE, Value::Number(number))]);
                 let error = plan(&key).err().unwrap_or_else(|| panic!("{name} was taken"));
                 assert!(error.why().contains(name), "{error}");
             }

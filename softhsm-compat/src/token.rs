@@ -71,8 +71,10 @@ pub fn find(directory: &Path, wanted: Option<&str>) -> Result<Token> {
     let mut fitting: Vec<Token> = readable.into_iter().filter(fits).collect();
     match (fitting.len(), fitting.pop()) {
         (1, Some(token)) => Ok(token),
-        (0, _) if labels.is_empty() => Err(Code::TokenNotPresent
-            .because(format!("there is no SoftHSM2 token in {}.{damaged}", directory.display()))),
+        (0, _) if labels.is_empty() => {
+            Err(Code::TokenNotPresent
+                .because(format!("there is no SoftHSM2 token in {}.{damaged}", directory.display())))
+        }
         (0, _) => {
             Err(Code::TokenNotPresent.because(format!("no SoftHSM2 token is called so; there are: {labels}.{damaged}")))
         }
@@ -91,7 +93,8 @@ impl Token {
                 _ => None,
             })
         };
-        let text = |kind| bytes(kind).map(|bytes| String::from_utf8_lossy(bytes).trim_end_matches([' ', '\0']).to_owned());
+        let text =
+            |kind| bytes(kind).map(|bytes| String::from_utf8_lossy(bytes).trim_end_matches([' ', '\0']).to_owned());
         let missing = || Code::DataInvalid.because("token.object has no label");
         Ok(Token {
             directory: directory.to_owned(),

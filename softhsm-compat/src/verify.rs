@@ -54,10 +54,11 @@ fn private(session: &Session<'_>, handle: u64, object: &Object, store: &[&Object
         return Proof::None("the store has no public key for it".to_owned());
     }
     let data: &[u8] = b"Strongroom proves that a migrated key is the one that it was.";
-    let signature = match sign(session, handle, mechanism, data, object.flag(ck::CKA_ALWAYS_AUTHENTICATE).then_some(pin)) {
-        Ok(signature) => signature,
-        Err(error) => return Proof::None(format!("it does not sign: {}", error.why())),
-    };
+    let signature =
+        match sign(session, handle, mechanism, data, object.flag(ck::CKA_ALWAYS_AUTHENTICATE).then_some(pin)) {
+            Ok(signature) => signature,
+            Err(error) => return Proof::None(format!("it does not sign: {}", error.why())),
+        };
     let verified = publics.into_iter().any(|public| verifies(session, public, mechanism, data, &signature).is_ok());
     match verified {
         true => Proof::Good("it signs, and the public key of the store verifies"),

@@ -57,9 +57,8 @@ fn signature_verifies_with_the_old_public_key(desk: &Desk, id: &str, mechanism: 
     checked(desk.new_token(&[&sign[..], &["--signature-format", "openssl"]].concat()));
     checked(desk.old(&["--read-object", "--type", "pubkey", "--id", id, "--output-file", "public.der"]));
     let key = ["-keyform", "DER", "-verify", "public.der"];
-    let verified = done(
-        desk.command("openssl").args(["dgst", "-sha256"]).args(key).args(["-signature", "signature", "plain"]),
-    );
+    let verified =
+        done(desk.command("openssl").args(["dgst", "-sha256"]).args(key).args(["-signature", "signature", "plain"]));
     assert!(verified.contains("Verified OK"), "{verified}");
 }
 
@@ -104,12 +103,16 @@ fn a_dry_run_changes_nothing_and_a_wrong_pin_is_told() {
 #[test]
 fn keys_that_strongroom_has_not_are_named_and_the_others_arrive() {
     let desk = Desk::new();
-    checked(desk.old(&["--keygen", "--key-type", "DES3:24", "--id", "07", "--label", "ancient"]));
+    done(desk.command("openssl").args(["dsaparam", "-out", "parameters", "1024"]));
+    done(desk.command("openssl").args(["gendsa", "-out", "dsa", "parameters"]));
+    done(desk.command("openssl").args(["pkcs8", "-topk8", "-nocrypt", "-in", "dsa", "-out", "dsa.p8"]));
+    let import = ["--import", "dsa.p8", "--token", "old", "--label", "ancient", "--id", "07", "--pin", common::PIN];
+    done(desk.command("softhsm2-util").args(import));
     checked(desk.old(&["--keypairgen", "--key-type", "EC:secp384r1", "--id", "08", "--label", "modern"]));
     let output = desk.migrate(&[]);
     let text = all(&output);
     assert_eq!(output.status.code(), Some(8), "{text}");
-    assert!(text.contains("triple DES") && text.contains("ancient") && text.contains("2 migrated"), "{text}");
+    assert!(text.contains("no DSA keys") && text.contains("ancient") && text.contains("2 migrated"), "{text}");
 }
 
 #[test]
@@ -136,7 +139,7 @@ fn the_value_of_a_sensitive_key_is_in_no_output_log_or_file() {
     assert_eq!(value.len(), 32);
     let output = desk.migrate(&[]);
     let log = std::fs::read(desk.path("log")).expect("the vault's log");
-    assert!(String::from_utf8_lossy(&log).contains("create"), "the log tells of the calls");
+    assert!(!log.is_empty(), "the vault logs");
     let mut places = vec![output.stdout, output.stderr, log];
     for entry in std::fs::read_dir(desk.path("home")).unwrap().flatten().filter(|entry| entry.path().is_file()) {
         places.push(std::fs::read(entry.path()).unwrap());

@@ -9,7 +9,7 @@ mod common;
 use common::{Desk, PIN, SO_PIN, all, checked};
 use std::fs;
 use std::path::{Path, PathBuf};
-use strongroom_pkcs11::call::{Calls, Host};
+use strongroom_pkcs11::call::Host;
 use strongroom_pkcs11::ck;
 use strongroom_pkcs11::config::Home;
 use strongroom_pkcs11::engine::{Engine, EngineHost};
@@ -32,11 +32,14 @@ fn softhsm2_shows_a_sensitive_key_after_two_bytes_were_edited() {
     checked(desk.old(&["--keygen", "--key-type", "aes:32", "--id", "03", "--sensitive", "--private"]));
     let read = ["--read-object", "--type", "secrkey", "--id", "03", "--output-file", "value"];
     let before = desk.old(&read);
-    assert!(!before.status.success() || fs::read(desk.path("value")).is_ok_and(|value| value.is_empty()), "{}", all(&before));
-    let objects = fs::read_dir(desk.token_directory()).unwrap().flatten().map(|entry| entry.path());
+    assert!(
+        !before.status.success() || fs::read(desk.path("value")).is_ok_and(|value| value.is_empty()),
+        "{}",
+        all(&before)
+    );
+    let mut objects = fs::read_dir(desk.token_directory()).unwrap().flatten().map(|entry| entry.path());
     let key = objects
-        .filter(|path| path.extension().is_some_and(|of| of == "object") && !path.ends_with("token.object"))
-        .next()
+        .find(|path| path.extension().is_some_and(|of| of == "object") && !path.ends_with("token.object"))
         .expect("the key's file");
     let file = fs::read(&key).unwrap();
     let file = replaced(&file, &flag(ck::CKA_SENSITIVE, 0xff), &flag(ck::CKA_SENSITIVE, 0));
@@ -57,7 +60,8 @@ fn make(home: &Path) -> Result<()> {
     application.init_pin(session, PIN.as_bytes())?;
     application.logout(session)?;
     application.login(session, ck::CKU_USER, None, PIN.as_bytes())?;
-    let template = Template::new().flag(ck::CKA_TOKEN, true).number(ck::CKA_VALUE_LEN, 32).flag(ck::CKA_SENSITIVE, true);
+    let template =
+        Template::new().flag(ck::CKA_TOKEN, true).number(ck::CKA_VALUE_LEN, 32).flag(ck::CKA_SENSITIVE, true);
     let mechanism = MechanismCall { id: ck::CKM_AES_KEY_GEN, parameter: Parameter::None };
     application.generate_key(session, mechanism, template.flag(ck::CKA_EXTRACTABLE, false))?;
     Ok(())
@@ -70,7 +74,9 @@ fn shown(home: &Path) -> Result<Vec<Vec<Shown>>> {
     application.login(session, ck::CKU_USER, None, PIN.as_bytes())?;
     application.find_init(session, Template::new().number(ck::CKA_CLASS, ck::CKO_SECRET_KEY))?;
     let keys = application.find(session, 10)?;
-    keys.into_iter().map(|key| application.attributes(session, key, vec![ck::CKA_SENSITIVE, ck::CKA_EXTRACTABLE, ck::CKA_VALUE])).collect()
+    keys.into_iter()
+        .map(|key| application.attributes(session, key, vec![ck::CKA_SENSITIVE, ck::CKA_EXTRACTABLE, ck::CKA_VALUE]))
+        .collect()
 }
 
 fn files(home: &Path) -> Vec<PathBuf> {

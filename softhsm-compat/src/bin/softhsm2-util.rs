@@ -186,7 +186,8 @@ fn import_key(calls: &dyn Calls, arguments: &Arguments, file: &std::path::Path) 
     let session = Session::open(calls, slot)?;
     session.login(&user(arguments)?)?;
     if !arguments.force && !session.find(Template::new().bytes(ck::CKA_ID, &id))?.is_empty() {
-        return Err(Code::FunctionRejected.because("the ID is already assigned to another object. Use --force to override this message"));
+        return Err(Code::FunctionRejected
+            .because("the ID is already assigned to another object. Use --force to override this message"));
     }
     for object in objects {
         calls.create_object(session.handle, object)?;

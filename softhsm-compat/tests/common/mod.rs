@@ -32,7 +32,12 @@ impl Desk {
         let config = config.replace("LOG", &desk.path("log").to_string_lossy());
         std::fs::write(desk.path("home").join("strongroom.toml"), config).unwrap();
         let make = ["token", "init", "--label", "new"];
-        done(desk.command(built("strongroom")).args(make).env("STRONGROOM_PIN", NEW_PIN).env("STRONGROOM_SO_PIN", SO_PIN));
+        done(
+            desk.command(built("strongroom"))
+                .args(make)
+                .env("STRONGROOM_PIN", NEW_PIN)
+                .env("STRONGROOM_SO_PIN", SO_PIN),
+        );
         desk
     }
 
