@@ -77,11 +77,14 @@ impl Configuration {
 
 /// A file of SoftHSM2 that could not be read, with the step that usually helps.
 pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    let hint = match error.kind() {
-        ErrorKind::PermissionDenied => " (run this as the user whose token it is, or as a member of the group softhsm)",
-        _ => "",
+    let (code, hint) = match error.kind() {
+        ErrorKind::NotFound => (Code::TokenNotPresent, ""),
+        ErrorKind::PermissionDenied => {
+            (Code::FunctionFailed, " (run this as the user whose token it is, or as a member of the group softhsm)")
+        }
+        _ => (Code::FunctionFailed, ""),
     };
-    Code::FunctionFailed.because(format!("{}: {error}{hint}", path.display()))
+    code.because(format!("{}: {error}{hint}", path.display()))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::target::{Session, plain, yielded};
 use crate::token::Object;
 use strongroom_pkcs11::ck;
-use strongroom_pkcs11::error::{Code, Result};
+use strongroom_pkcs11::error::Result;
 use strongroom_pkcs11::wire::values::Template;
 
 /// What came of it.
@@ -104,7 +104,7 @@ fn verifies(session: &Session<'_>, public: Template, mechanism: u64, data: &[u8]
         .and_then(|()| session.calls.verify(session.handle, data, signature));
     // A session object: it would go with the session, too.
     let _ = session.calls.destroy_object(session.handle, key);
-    verified.map_err(|error| Code::SignatureInvalid.because(error.why().to_owned()))
+    verified
 }
 
 /// No signature is longer.

@@ -63,7 +63,7 @@ Exit codes:
   1  something failed: an object could not be read or created, or a key is not the one that it was
   2  wrong usage
   3  a PIN is wrong or missing
-  4  no such token, file or directory
+  4  no such token or store
   8  some objects were refused: Strongroom has no such keys";
 
 fn main() -> ExitCode {
