@@ -29,6 +29,14 @@ macro_rules! hmacs {
                 ..named!($general)
             },
         )*];
+
+        /// The hash inside an HMAC mechanism, as parameters name it.
+        pub(super) const fn hash_of(mechanism: u64) -> Option<Hash> {
+            match mechanism {
+                $(ck::$whole => Some(Hash::$hash),)*
+                _ => None,
+            }
+        }
     };
 }
 

@@ -32,19 +32,23 @@ mod generic;
 mod hash_keys;
 mod hkdf;
 mod hmac;
+mod ike;
 mod index;
 mod key;
 mod key_wrap;
 mod mac;
 mod parameter;
 mod pbkdf2;
+mod prf;
 mod rsa;
 mod rsa_oaep;
 mod rsa_pss;
 mod simple;
+mod sp800_108;
 mod structures;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod wrapping;
 
 pub use index::{find, name, other_parts, parts};
@@ -264,4 +268,7 @@ pub static MECHANISMS: &[&[Mechanism]] = &[
     hkdf::FAMILY,
     pbkdf2::FAMILY,
     simple::FAMILY,
+    sp800_108::FAMILY,
+    tls::FAMILY,
+    ike::FAMILY,
 ];

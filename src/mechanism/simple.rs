@@ -116,7 +116,7 @@ fn kept(draft: &Object, there: usize) -> Result<usize> {
 }
 
 /// Refuses to take a part only of a key whose value may not be seen.
-fn whole(key: &Object, place: Range<usize>, kept: usize) -> Result<()> {
+pub(super) fn whole(key: &Object, place: Range<usize>, kept: usize) -> Result<()> {
     let guarded = key.flag(CKA_SENSITIVE) || !key.flag(CKA_EXTRACTABLE);
     if guarded && kept < place.end {
         return Err(Code::KeyFunctionNotPermitted
