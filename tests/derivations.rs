@@ -225,3 +225,57 @@ fn a_private_key_yields_its_public_key() {
         assert_eq!(again, Err(CKR_KEY_TYPE_INCONSISTENT));
     }
 }
+
+/// As `openssl kdf -keylen 80 … -kdfopt salt:label -kdfopt info:context KBKDF` makes it.
+#[test]
+fn the_counter_mode_of_sp800_108_is_that_of_openssl() {
+    let (p, token) = (module(), Token::new("sp800-108"));
+    let session = token.user();
+    let base = import(session, CKK_GENERIC_SECRET, &[0x0b; 32], &open());
+    let counter = CK_SP800_108_COUNTER_FORMAT { bLittleEndian: 0, ulWidthInBits: 32 };
+    let length = CK_SP800_108_DKM_LENGTH_FORMAT {
+        dkmLengthMethod: CK_SP800_108_DKM_LENGTH_SUM_OF_KEYS,
+        bLittleEndian: 0,
+        ulWidthInBits: 32,
+    };
+    let piece = |type_, data: *const u8, length: usize| CK_PRF_DATA_PARAM {
+        type_,
+        pValue: data.cast_mut().cast(),
+        ulValueLen: length as CK_ULONG,
+    };
+    let mut data = [
+        piece(CK_SP800_108_ITERATION_VARIABLE, std::ptr::from_ref(&counter).cast(), size_of_val(&counter)),
+        piece(CK_SP800_108_BYTE_ARRAY, b"label".as_ptr(), 5),
+        piece(CK_SP800_108_BYTE_ARRAY, b"\0".as_ptr(), 1),
+        piece(CK_SP800_108_BYTE_ARRAY, b"context".as_ptr(), 7),
+        piece(CK_SP800_108_DKM_LENGTH, std::ptr::from_ref(&length).cast(), size_of_val(&length)),
+    ];
+    let mut parameter = CK_SP800_108_KDF_PARAMS {
+        prfType: CKM_SHA256_HMAC,
+        ulNumberOfDataParams: 5,
+        pDataParams: data.as_mut_ptr(),
+        ulAdditionalDerivedKeys: 0,
+        pAdditionalDerivedKeys: std::ptr::null_mut(),
+    };
+    let template = Attrs::new().number(CKA_VALUE_LEN, 80);
+    let derive =
+        |parameter| p.derive(session, &Mech::of(CKM_SP800_108_COUNTER_KDF, parameter, Vec::new()), base, &template);
+    // The template says nothing of it, so that the key may be read as its base key may.
+    let expected = "2241190a033a1f28ebbc11ba9e29a5c48e21a99bfcfc5ad78e2b0fb212c2c4e5e2f00c845bce57c1da7d6113723551bf8e93e96d33e0408dca7a834d11f160f66fcd2b314f7b8ada8d0aadc7e04655c3";
+    assert_eq!(value(session, derive(parameter).unwrap()), unhex(expected));
+    parameter.ulAdditionalDerivedKeys = 1;
+    assert_eq!(derive(parameter), Err(CKR_MECHANISM_PARAM_INVALID));
+}
+
+/// As `openssl kdf -keylen 12 … TLS1-PRF` makes it.
+#[test]
+fn finished_messages_of_tls_are_signed() {
+    let (p, token) = (module(), Token::new("tls"));
+    let session = token.user();
+    let base = import(session, CKK_GENERIC_SECRET, &[0x0b; 32], &Attrs::new());
+    let parameter = CK_TLS_MAC_PARAMS { prfHashMechanism: CKM_SHA256, ulMacLength: 12, ulServerOrClient: 2 };
+    let mechanism = Mech::of(CKM_TLS_MAC, parameter, Vec::new());
+    let code = p.sign(session, &mechanism, base, &[0xdd; 32]).unwrap();
+    assert_eq!(code, unhex("fb3430aeb4dc3a133816c731"));
+    p.verify(session, &mechanism, base, &[0xdd; 32], &code).unwrap();
+}
