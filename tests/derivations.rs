@@ -243,10 +243,11 @@ fn the_counter_mode_of_sp800_108_is_that_of_openssl() {
         pValue: data.cast_mut().cast(),
         ulValueLen: length as CK_ULONG,
     };
+    let zero = [0u8];
     let mut data = [
         piece(CK_SP800_108_ITERATION_VARIABLE, std::ptr::from_ref(&counter).cast(), size_of_val(&counter)),
         piece(CK_SP800_108_BYTE_ARRAY, b"label".as_ptr(), 5),
-        piece(CK_SP800_108_BYTE_ARRAY, b"\0".as_ptr(), 1),
+        piece(CK_SP800_108_BYTE_ARRAY, zero.as_ptr(), 1),
         piece(CK_SP800_108_BYTE_ARRAY, b"context".as_ptr(), 7),
         piece(CK_SP800_108_DKM_LENGTH, std::ptr::from_ref(&length).cast(), size_of_val(&length)),
     ];
