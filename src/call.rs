@@ -30,8 +30,11 @@ pub trait Transport {
 /// One application at the token: its sessions, its handles, its logins. Dropping the last reference forgets them.
 pub trait Application: Calls + Send + Sync {
     /// The application that a forked child of this one is: its own copy of sessions, session objects, logins and
-    /// operations under the same handles. New handles are larger than `after`.
-    fn fork(&self, after: u64) -> std::sync::Arc<dyn Application>;
+    /// operations under the same handles. New handles are larger than `after`. Operations that a request after the
+    /// one with the number `last` has touched are the parent's alone: they are not in the copy.
+    fn fork(&self, after: u64, last: u64) -> std::sync::Arc<dyn Application>;
+    /// A request with this number has come: the numbers of an application rise as its requests are made.
+    fn arrived(&self, _number: u64) {}
     /// Where the application stands. Asked after every call, so it must be cheap: two atomics.
     fn standing(&self) -> Standing;
 }

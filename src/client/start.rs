@@ -206,7 +206,7 @@ mod tests {
 
     fn refusal(script: &str) -> String {
         let root = tempfile::tempdir().unwrap();
-        let hello = Hello { purpose: crate::wire::hello::Purpose::Enter, after: 0, program: "test".into() };
+        let hello = Hello { purpose: crate::wire::hello::Purpose::Enter, after: 0, last: 0, program: "test".into() };
         let error = reach(&home(root.path(), script), &hello).err().unwrap();
         assert_eq!(error.code(), Code::DeviceError);
         error.why().to_owned()

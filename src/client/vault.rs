@@ -28,6 +28,10 @@ pub(crate) struct Vault {
     highest: AtomicU64,
     /// How many sessions the application has, as of the last answer.
     sessions: AtomicU64,
+    /// The number of the last request that was made. A forked child says what it was at the fork.
+    made: AtomicU64,
+    /// Of a child: what `made` was in the parent at the fork.
+    last: u64,
     /// The application. Written under the lock of `state`.
     identity: Identity,
     /// The application whose copy this one will be: that of the parent process. Written under `entering`.
@@ -63,6 +67,8 @@ impl Vault {
             process: getpid(),
             highest: AtomicU64::default(),
             sessions: AtomicU64::default(),
+            made: AtomicU64::default(),
+            last: 0,
             identity: Identity::default(),
             origin: Identity::default(),
             parent: Mutex::default(),
@@ -77,6 +83,7 @@ impl Vault {
             highest: AtomicU64::new(self.highest.load(Ordering::Relaxed)),
             sessions: AtomicU64::new(self.sessions.load(Ordering::Relaxed)),
             // A child that forked before its first call is, for its own child, what its parent was.
+            last: if self.identity.read().is_some() { self.made.load(Ordering::SeqCst) } else { self.last },
             origin: Identity::holding(self.identity.read().or_else(|| self.origin.read())),
             parent: Mutex::new(Some(self.clone())),
             ..Vault::new(self.home.clone())
@@ -187,7 +194,7 @@ impl Vault {
     }
 
     fn hello(&self, purpose: Purpose) -> Hello {
-        Hello { purpose, after: self.highest.load(Ordering::Relaxed), program: VERSION.to_owned() }
+        Hello { purpose, after: self.highest.load(Ordering::Relaxed), last: self.last, program: VERSION.to_owned() }
     }
 
     fn note(&self, standing: &Standing) {
@@ -221,7 +228,8 @@ impl Transport for Arc<Vault> {
         }
         for _ in 0..TRIES {
             let mut line = self.line()?;
-            let sent = line.connection.send(request.bytes());
+            let number = self.made.fetch_add(1, Ordering::SeqCst) + 1;
+            let sent = line.connection.send_numbered(number, request.bytes());
             match sent.and_then(|()| line.connection.receive(&mut line.buffer)) {
                 Ok(reply) => {
                     let result = self.hear(reply, read);

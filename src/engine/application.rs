@@ -18,6 +18,8 @@ pub struct Member {
     pub(super) engine: Arc<Engine>,
     /// The last handle that was given, to sessions and objects alike.
     last: AtomicU64,
+    /// The highest number of a request that has come.
+    arrived: AtomicU64,
     pub(super) sessions: RwLock<HashMap<u64, Arc<Session>>>,
     pub(super) handles: RwLock<Handles>,
     /// By slot: a login is the application's, not the session's (section 5.6.8).
@@ -42,6 +44,7 @@ impl Member {
         Member {
             engine,
             last: AtomicU64::new(after),
+            arrived: AtomicU64::new(0),
             sessions: RwLock::default(),
             handles: RwLock::default(),
             logins: RwLock::default(),
@@ -56,6 +59,7 @@ impl Member {
     /// The session with a handle, and who is logged in at its token.
     pub(super) fn at(&self, session: u64) -> Result<Here> {
         let session = self.sessions.read().get(&session).cloned().ok_or(Code::SessionHandleInvalid)?;
+        session.touched.fetch_max(self.arrived.load(Ordering::SeqCst), Ordering::SeqCst);
         let login = self.logins.read().get(&session.token.slot).cloned();
         Ok(Here { session, login })
     }
@@ -81,7 +85,10 @@ impl Member {
         }
         let handle = self.next_handle();
         token.enter();
-        sessions.insert(handle, Arc::new(Session { handle, token, read_write, work: Mutex::default() }));
+        sessions.insert(
+            handle,
+            Arc::new(Session { handle, token, read_write, touched: AtomicU64::new(0), work: Mutex::default() }),
+        );
         Ok(handle)
     }
 
@@ -233,18 +240,18 @@ impl Application for Member {
         Standing { highest: self.last.load(Ordering::Relaxed), sessions: self.sessions.read().len() as u64 }
     }
 
-    fn fork(&self, after: u64) -> Arc<dyn Application> {
+    fn arrived(&self, number: u64) {
+        self.arrived.fetch_max(number, Ordering::SeqCst);
+    }
+
+    fn fork(&self, after: u64, last: u64) -> Arc<dyn Application> {
         let logins = self.logins.read().clone();
         let sessions = self.sessions.read();
-        let copies = sessions.iter().map(|(handle, session)| {
-            session.token.enter();
-            let work = Mutex::new(session.work.lock().duplicate());
-            let copy = Session { handle: *handle, token: session.token.clone(), read_write: session.read_write, work };
-            (*handle, Arc::new(copy))
-        });
+        let copies = sessions.iter().map(|(handle, session)| (*handle, Arc::new(session.copy(last))));
         Arc::new(Member {
             engine: self.engine.clone(),
             last: AtomicU64::new(after.max(self.last.load(Ordering::Relaxed))),
+            arrived: AtomicU64::new(0),
             sessions: RwLock::new(copies.collect()),
             handles: RwLock::new(self.handles.read().clone()),
             logins: RwLock::new(logins),

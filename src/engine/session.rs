@@ -10,6 +10,7 @@ use crate::mechanism::{Operation, Verification};
 use crate::object::Authority;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A session of an application with a token.
 pub struct Session {
@@ -19,6 +20,8 @@ pub struct Session {
     pub token: Arc<Token>,
     /// Whether it was opened with `CKF_RW_SESSION`.
     pub read_write: bool,
+    /// The highest number that a request had when this session was last asked for.
+    pub touched: AtomicU64,
     /// The operations in progress. One thread at a time works in a session; others of the application do not wait.
     pub work: Mutex<Work>,
 }
@@ -53,6 +56,25 @@ pub struct Active<T> {
     pub awaits_login: bool,
     /// A part has been given: the operation can no longer be ended in one call.
     pub in_parts: bool,
+}
+
+impl Session {
+    /// The session of a forked child whose parent's last request before the fork had the number `last`. What the parent
+    /// has begun or moved on since is not the child's: its operations are left out rather than mixed up.
+    pub fn copy(&self, last: u64) -> Session {
+        self.token.enter();
+        let work = self.work.lock();
+        // Asked under the lock: a request that touches the session later finds the copy made.
+        let untouched = self.touched.load(Ordering::SeqCst) <= last;
+        let copied = if untouched { work.duplicate() } else { Work::default() };
+        Session {
+            handle: self.handle,
+            token: self.token.clone(),
+            read_write: self.read_write,
+            touched: AtomicU64::new(0),
+            work: Mutex::new(copied),
+        }
+    }
 }
 
 impl Work {

@@ -26,11 +26,17 @@ impl Members {
     }
 
     /// The application that a connection of `user` is for: a new one, one that is here, or the copy of one that is here.
-    pub(crate) fn admit(self: &Arc<Members>, purpose: Purpose, after: u64, user: u32) -> Result<Arc<Member>> {
+    pub(crate) fn admit(
+        self: &Arc<Members>,
+        purpose: Purpose,
+        after: u64,
+        last: u64,
+        user: u32,
+    ) -> Result<Arc<Member>> {
         match purpose {
             Purpose::Enter => self.add(self.host.enter(after), user),
             Purpose::Join(ticket) => self.find(&ticket, user),
-            Purpose::Fork(ticket) => self.add(self.find(&ticket, user)?.application.fork(after), user),
+            Purpose::Fork(ticket) => self.add(self.find(&ticket, user)?.application.fork(after, last), user),
         }
     }
 
@@ -70,33 +76,33 @@ mod tests {
     fn an_application_is_there_as_long_as_a_connection_holds_it() {
         let host = Arc::new(FakeHost::default());
         let members = Members::new(host.clone());
-        let first = members.admit(Purpose::Enter, 0, 1000).unwrap();
+        let first = members.admit(Purpose::Enter, 0, 0, 1000).unwrap();
         let join = Purpose::Join(first.ticket);
-        let second = members.admit(join, 0, 1000).unwrap();
+        let second = members.admit(join, 0, 0, 1000).unwrap();
         assert_eq!(host.living(), 1);
         drop(first);
-        assert!(members.admit(join, 0, 1000).is_ok());
+        assert!(members.admit(join, 0, 0, 1000).is_ok());
         drop(second);
-        assert_eq!(members.admit(join, 0, 1000).err().unwrap().code(), UNKNOWN);
+        assert_eq!(members.admit(join, 0, 0, 1000).err().unwrap().code(), UNKNOWN);
         assert_eq!((host.living(), members.lock().len()), (0, 0));
     }
 
     #[test]
     fn a_ticket_serves_its_own_user_only() {
         let members = Members::new(Arc::new(FakeHost::default()));
-        let member = members.admit(Purpose::Enter, 0, 1000).unwrap();
-        assert!(members.admit(Purpose::Join(member.ticket), 0, 1001).is_err());
-        assert!(members.admit(Purpose::Fork(member.ticket), 0, 0).is_err());
-        assert!(members.admit(Purpose::Join([0; 32]), 0, 1000).is_err());
+        let member = members.admit(Purpose::Enter, 0, 0, 1000).unwrap();
+        assert!(members.admit(Purpose::Join(member.ticket), 0, 0, 1001).is_err());
+        assert!(members.admit(Purpose::Fork(member.ticket), 0, 0, 0).is_err());
+        assert!(members.admit(Purpose::Join([0; 32]), 0, 0, 1000).is_err());
     }
 
     #[test]
     fn a_forked_application_has_a_ticket_of_its_own() {
         let host = Arc::new(FakeHost::default());
         let members = Members::new(host.clone());
-        let parent = members.admit(Purpose::Enter, 0, 1000).unwrap();
+        let parent = members.admit(Purpose::Enter, 0, 0, 1000).unwrap();
         parent.application.open_session(0, 0).unwrap();
-        let child = members.admit(Purpose::Fork(parent.ticket), 10, 1000).unwrap();
+        let child = members.admit(Purpose::Fork(parent.ticket), 10, 0, 1000).unwrap();
         assert_ne!(child.ticket, parent.ticket);
         drop(parent);
         assert_eq!((host.living(), child.application.standing().sessions), (1, 1));

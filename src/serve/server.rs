@@ -72,7 +72,9 @@ impl Server {
         let mut buffer = Buffer::default();
         let Ok(member) = self.greet(connection, &mut buffer) else { return };
         let mut reply = Writer::default();
-        while let Ok(request) = connection.receive(&mut buffer) {
+        while connection.receive(&mut buffer).is_ok() {
+            member.application.arrived(buffer.number());
+            let request = buffer.message();
             answer(&*member.application, request, &mut reply);
             buffer.wipe();
             if self.send(connection, &member, &mut reply).is_err() {
@@ -115,7 +117,7 @@ impl Server {
     fn admit(&self, connection: &Connection, message: &[u8]) -> Result<Arc<Member>> {
         let user = self.callers.admit(connection)?;
         let hello = Hello::read(message)?;
-        self.members.admit(hello.purpose, hello.after, user)
+        self.members.admit(hello.purpose, hello.after, hello.last, user)
     }
 
     /// Lets running requests finish and ends all connections, waiting for `patience` at most.

@@ -47,7 +47,7 @@ pub(crate) struct Fake {
 }
 
 impl Application for Remote<Fake> {
-    fn fork(&self, after: u64) -> Arc<dyn Application> {
+    fn fork(&self, after: u64, _: u64) -> Arc<dyn Application> {
         let (highest, open) = self.0.sessions.lock().unwrap().clone();
         Arc::new(Remote(Fake { sessions: Mutex::new((highest.max(after), open)), living: self.0.living.clone() }))
     }
@@ -161,7 +161,7 @@ pub(crate) fn socket(server: &Arc<Server>) -> Connection {
 /// A connection that the server has greeted.
 pub(crate) fn greeted(server: &Arc<Server>, purpose: Purpose, after: u64) -> Result<(Connection, Welcome)> {
     let connection = socket(server);
-    let hello = Hello { purpose, after, program: "test".into() };
+    let hello = Hello { purpose, after, last: u64::MAX, program: "test".into() };
     let _ = connection.send(hello.message().bytes()); // a full server may have closed it already
     let mut buffer = Buffer::default();
     let welcome = hello::read_reply(connection.receive(&mut buffer).map_err(|_| Code::DeviceError)?)?;

@@ -56,10 +56,12 @@ pub struct Hello {
     pub purpose: Purpose,
     /// The largest handle it has seen: those of a new application are larger.
     pub after: u64,
+    /// For a fork: the number of the last request that the parent had made when it forked.
+    pub last: u64,
     /// The version of the module.
     pub program: String,
 }
-wire_struct!(Hello { purpose, after, program });
+wire_struct!(Hello { purpose, after, last, program });
 
 /// What the vault answers.
 #[derive(Clone, PartialEq, Eq)]
@@ -156,7 +158,7 @@ mod tests {
     use super::*;
 
     fn hello(purpose: Purpose) -> Hello {
-        Hello { purpose, after: 7, program: "9.9".into() }
+        Hello { purpose, after: 7, last: 0, program: "9.9".into() }
     }
 
     fn welcome() -> Welcome {

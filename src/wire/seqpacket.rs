@@ -1,7 +1,7 @@
 //! Messages over a unix seqpacket socket: whole, in order, and of any length up to a bound.
 //!
-//! A message is one packet or more. Each begins with eight bytes, the length of the whole message and the offset of
-//! this piece (both 32 bits little-endian), and holds at most `PIECE` bytes of it. Memory grows as pieces arrive, never
+//! A message is one packet or more. Each begins with sixteen bytes, the length of the whole message and the offset of
+//! this piece (both 32 bits little-endian) and the number that its sender gave the message (64 bits), and holds at most `PIECE` bytes of it. Memory grows as pieces arrive, never
 //! on the word of a length alone, and every buffer is wiped after use: messages carry PINs and key values.
 
 use rustix::io::Errno;
@@ -18,7 +18,7 @@ pub const LONGEST: usize = 1 << 30;
 /// The most that one packet carries of a message.
 const PIECE: usize = 64 * 1024;
 /// The length of a packet's header.
-const HEADER: usize = 8;
+const HEADER: usize = 16;
 /// A buffer that a long message left larger than this is not kept.
 const KEPT: usize = 4 * PIECE;
 
@@ -49,15 +49,20 @@ impl Connection {
         Connection { socket }
     }
 
-    /// Sends a message.
+    /// Sends a message that needs no number.
     pub fn send(&self, message: &[u8]) -> Result<(), Lost> {
+        self.send_numbered(0, message)
+    }
+
+    /// Sends a message with a number.
+    pub fn send_numbered(&self, number: u64, message: &[u8]) -> Result<(), Lost> {
         if message.len() > LONGEST {
             return Err(Lost::TooLong);
         }
         let mut offset = 0;
         loop {
             let piece = &message[offset..message.len().min(offset + PIECE)];
-            self.send_packet(&header(message.len(), offset), piece)?;
+            self.send_packet(&header(message.len(), offset, number), piece)?;
             offset += piece.len();
             if offset == message.len() {
                 return Ok(());
@@ -107,6 +112,7 @@ impl Connection {
         };
         buffer.used += piece;
         let (length, at) = lengths(&header);
+        buffer.number = number(&header);
         let sound = length <= LONGEST && expected.is_none_or(|expected| expected == length);
         let whole = piece == PIECE.min(length.saturating_sub(offset));
         if sound && whole && at == offset { Ok((length, piece)) } else { Err(Lost::Malformed) }
@@ -136,10 +142,13 @@ impl AsFd for Connection {
     }
 }
 
-fn header(length: usize, offset: usize) -> [u8; HEADER] {
+fn header(length: usize, offset: usize, number: u64) -> [u8; HEADER] {
+    let mut header = [0; HEADER];
     // Both are at most LONGEST, which fits 32 bits.
-    let (length, offset) = ((length as u32).to_le_bytes(), (offset as u32).to_le_bytes());
-    [length[0], length[1], length[2], length[3], offset[0], offset[1], offset[2], offset[3]]
+    header[..4].copy_from_slice(&(length as u32).to_le_bytes());
+    header[4..8].copy_from_slice(&(offset as u32).to_le_bytes());
+    header[8..].copy_from_slice(&number.to_le_bytes());
+    header
 }
 
 fn lengths(header: &[u8; HEADER]) -> (usize, usize) {
@@ -147,14 +156,29 @@ fn lengths(header: &[u8; HEADER]) -> (usize, usize) {
     (number(0), number(4))
 }
 
+fn number(header: &[u8; HEADER]) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|at| header[8 + at]))
+}
+
 /// Where received messages are put. Wiped after each message and at its end.
 #[derive(Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
     used: usize,
+    number: u64,
 }
 
 impl Buffer {
+    /// The message that was received last.
+    pub fn message(&self) -> &[u8] {
+        &self.bytes[..self.used]
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Forgets the message. A buffer that grew large is given back.
     pub fn wipe(&mut self) {
         self.bytes[..self.used].zeroize();
@@ -193,7 +217,7 @@ mod tests {
     }
 
     fn raw(to: &Connection, length: u32, offset: u32, piece: &[u8]) {
-        let packet = [&length.to_le_bytes()[..], &offset.to_le_bytes(), piece].concat();
+        let packet = [&length.to_le_bytes()[..], &offset.to_le_bytes(), &[0; 8], piece].concat();
         send(&to.socket, &packet, SendFlags::NOSIGNAL).unwrap();
     }
 
