@@ -84,7 +84,7 @@ pub struct Log {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Share {
-    /// The group whose members may use the vault. It gets the socket (mode 0660) and may enter the home (mode 0750);
+    /// The group (its name or number) whose members may use the vault. It gets the socket (mode 0660) and may enter the home (mode 0750);
     /// the vault itself still runs as the owner of the home, and only the owner starts it.
     pub group: String,
 }

@@ -120,6 +120,7 @@ pub(crate) fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
 
 /// The number of a group by its name.
 pub(crate) fn group_number(name: &str) -> io::Result<u32> {
+    let number = name.parse().ok();
     let name = std::ffi::CString::new(name)?;
     let mut buffer = vec![0 as libc::c_char; 1 << 16];
     let mut found = std::ptr::null_mut();
@@ -129,7 +130,8 @@ pub(crate) fn group_number(name: &str) -> io::Result<u32> {
     let error = unsafe { libc::getgrnam_r(name.as_ptr(), &mut group, buffer.as_mut_ptr(), buffer.len(), &mut found) };
     match (error, found.is_null()) {
         (0, false) => Ok(group.gr_gid),
-        (0, true) => Err(io::ErrorKind::NotFound.into()),
+        // A number will do: in a container the system may know no names.
+        (0, true) => number.ok_or_else(|| io::ErrorKind::NotFound.into()),
         (error, _) => Err(io::Error::from_raw_os_error(error)),
     }
 }
