@@ -214,7 +214,7 @@ impl Drop for Vault {
 }
 
 fn hello() -> Writer {
-    Hello { purpose: Purpose::Enter, after: 0, program: "test".into() }.message()
+    Hello { purpose: Purpose::Enter, after: 0, last: 0, program: "test".into() }.message()
 }
 
 /// Whether the first call is answered.
@@ -224,7 +224,7 @@ fn slots(connection: &Connection) -> bool {
 
 /// One packet as a caller may make it: what it says of itself, and what it holds.
 fn packet(socket: &OwnedFd, length: u32, offset: u32, piece: &[u8]) {
-    let whole = [&length.to_le_bytes()[..], &offset.to_le_bytes(), piece].concat();
+    let whole = [&length.to_le_bytes()[..], &offset.to_le_bytes(), &[0; 8], piece].concat();
     let _ = send(socket, &whole, SendFlags::NOSIGNAL); // the vault may have hung up already
 }
 
@@ -270,7 +270,7 @@ fn packets_that_lie_take_neither_memory_nor_the_vault() {
                 match (&socket, &connection) {
                     (Some(socket), _) => packet(socket, length, offset, part),
                     (None, Some(connection)) => {
-                        let whole = [&length.to_le_bytes()[..], &offset.to_le_bytes(), part].concat();
+                        let whole = [&length.to_le_bytes()[..], &offset.to_le_bytes(), &[0; 8], part].concat();
                         let _ = send(connection, &whole, SendFlags::NOSIGNAL);
                     }
                     (None, None) => unreachable!(),
