@@ -74,7 +74,7 @@ fn a_killed_vault_loses_nothing_that_it_acknowledged() {
     }
     let token = Token::new("crash");
     let (mut acknowledged, mut id, mut doubtful) = (BTreeSet::new(), 0, BTreeSet::new());
-    let mut dice = 88172645463325252u64;
+    let (mut dice, mut total) = (88172645463325252u64, 0);
     for round in 0..rounds() {
         let session = again(&token);
         let pid = vault();
@@ -93,14 +93,11 @@ fn a_killed_vault_loses_nothing_that_it_acknowledged() {
         assert_eq!(module().get(session, 1, CKA_CLASS), Err(CKR_SESSION_HANDLE_INVALID), "the old session is gone");
         if round % 20 == 19 || round + 1 == rounds() {
             check(again(&token), &acknowledged, &doubtful);
+            total += acknowledged.len();
+            (acknowledged, doubtful) = (BTreeSet::new(), BTreeSet::new());
         }
     }
-    println!(
-        "{} rounds, {} keys acknowledged, {} under way when the vault was killed",
-        rounds(),
-        acknowledged.len(),
-        doubtful.len()
-    );
+    println!("{} rounds, {total} keys acknowledged, all there", rounds());
 }
 
 /// Every acknowledged key is there, a pair with both halves, and works; one that was under way is there whole or not at all.
@@ -120,5 +117,9 @@ fn check(session: CK_SESSION_HANDLE, acknowledged: &BTreeSet<u64>, doubtful: &BT
     assert_eq!(p.find(session, &Attrs::new()).unwrap().len(), there, "nothing else has come to be");
     for private in p.find(session, &Attrs::new().class(CKO_PRIVATE_KEY)).unwrap().into_iter().rev().take(5) {
         p.sign(session, &Mech::new(CKM_ECDSA_SHA256), private, b"still works").unwrap();
+    }
+    // The next rounds begin with an empty token, so that starting a vault does not take longer and longer.
+    for object in p.find(session, &Attrs::new()).unwrap() {
+        p.destroy(session, object).unwrap();
     }
 }
