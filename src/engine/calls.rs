@@ -1,33 +1,37 @@
 //! The calls, a line or a few each: the session first, then whoever knows.
 
 use super::application::Member;
-use super::keys::{self, DECRYPT, ENCRYPT, SIGN, Use, VERIFY, active, row};
+use super::keys::{DECRYPT, ENCRYPT, SIGN, Use, VERIFY, active, row};
 use super::operate;
 use super::session::{Active, Slot, Work};
 use crate::call::Calls;
 use crate::ck;
 use crate::crypto::random;
 use crate::error::{Code, Result};
-use crate::mechanism::{Begin, Mechanism, Operation};
+use crate::mechanism::{Key, Mechanism};
 use crate::object::Object;
 use crate::wire::values::*;
 
 /// The room in a session for an operation of one kind.
-type Room4<T> = fn(&mut Work) -> &mut Slot<T>;
+type Place<T> = fn(&mut Work) -> &mut Slot<T>;
+
+/// The function of a row that starts such an operation.
+type Function<T> = fn(&Mechanism) -> Option<Start<T>>;
+type Start<T> = fn(&Key, &Parameter) -> Result<T>;
 
 /// Random bytes of one call: more is asked for in several.
 const RANDOM: u64 = 16 << 20;
 
 impl Member {
-    /// C_EncryptInit, C_DecryptInit, C_SignInit: no mechanism ends what is active.
-    fn begin(
+    /// C_EncryptInit, C_DecryptInit, C_SignInit, C_VerifyInit: no mechanism ends what is active.
+    fn begin<T>(
         &self,
         session: u64,
         call: Option<MechanismCall>,
         key: u64,
         purpose: &Use,
-        function: fn(&Mechanism) -> Option<Begin>,
-        slot: Room4<Box<dyn Operation>>,
+        function: Function<T>,
+        slot: Place<T>,
     ) -> Result<()> {
         let here = self.at(session)?;
         let Some(call) = call else {
@@ -231,16 +235,7 @@ impl Calls for Member {
         self.work(session, |work| operate::last(&mut work.sign, room))
     }
     fn verify_init(&self, session: u64, mechanism: Option<MechanismCall>, key: u64) -> Result<()> {
-        let here = self.at(session)?;
-        let Some(call) = mechanism else {
-            here.session.work.lock().verify = None;
-            return Ok(());
-        };
-        operate::vacant(&here.session.work.lock().verify)?;
-        let (row, begin) = row(&call, |row| row.verify)?;
-        let key = self.key(&here, key, row, &VERIFY)?;
-        let operation = begin(&key.key, &call.parameter)?;
-        operate::begin(&mut here.session.work.lock().verify, keys::active(operation, key))
+        self.begin(session, mechanism, key, &VERIFY, |row| row.verify, |work| &mut work.verify)
     }
     fn verify(&self, session: u64, data: &[u8], signature: &[u8]) -> Result<()> {
         self.work(session, |work| operate::verify(&mut work.verify, data, signature))

@@ -27,7 +27,7 @@ use crate::call::{Application, Host};
 use crate::config::{Home, Pins};
 use crate::error::Result;
 use crate::secret::Secret;
-use crate::store::{Mode, Store};
+use crate::store::Store;
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -78,9 +78,4 @@ impl Host for EngineHost {
     fn enter(&self, after: u64) -> Arc<dyn Application> {
         Arc::new(Member::new(self.0.clone(), after))
     }
-}
-
-/// How the store shall be opened: nothing is written where nothing can be.
-pub(crate) fn mode_of(read_only: bool) -> Mode {
-    if read_only { Mode::ReadOnly } else { Mode::ReadWrite }
 }

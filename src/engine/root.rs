@@ -3,7 +3,6 @@
 //! The file is three lines of text: what it is, the key in hexadecimal, and a check over it, so that a damaged
 //! key is told apart from a foreign one.
 
-use super::mode_of;
 use crate::crypto::{hash::Hash, random};
 use crate::error::{Code, Result};
 use crate::secret::Secret;
@@ -20,7 +19,8 @@ const TITLE: &str = "strongroom root key 1";
 /// Whether the home can be written to.
 pub(super) fn mode(home: &Path) -> Mode {
     use rustix::fs::{Access, access};
-    mode_of(matches!(access(home, Access::WRITE_OK), Err(rustix::io::Errno::ROFS)) || frozen(home))
+    let read_only = matches!(access(home, Access::WRITE_OK), Err(rustix::io::Errno::ROFS)) || frozen(home);
+    if read_only { Mode::ReadOnly } else { Mode::ReadWrite }
 }
 
 /// A directory that its owner may not write to: a medium mounted for reading only, or made so by hand.

@@ -7,10 +7,10 @@ use super::{Key, Made, Mechanism, Operation, Verification, parameter};
 use crate::ck::{self, *};
 use crate::crypto::hash::Hash;
 use crate::crypto::rsa::{Components, PrivateKey, PublicKey, SIZES, generate};
-use crate::crypto::rsa_numbers::{Known, complete};
+use crate::crypto::rsa_numbers::complete;
 use crate::crypto::rsa_padding::{PKCS1_OVERHEAD, digest_info};
 use crate::error::{Code, Result};
-use crate::object::{Object, Value};
+use crate::object::{self, Object, Value};
 use crate::secret::Secret;
 use crate::wire::values::Parameter;
 use std::sync::Arc;
@@ -87,16 +87,7 @@ fn needed(object: &Object, kind: u64) -> Result<&[u8]> {
 
 /// Most objects have all components; those that lack some had no better origin.
 fn components(object: &Object) -> Result<Components> {
-    complete(&Known {
-        n: object.bytes(CKA_MODULUS),
-        e: object.bytes(CKA_PUBLIC_EXPONENT),
-        d: object.bytes(CKA_PRIVATE_EXPONENT),
-        p: object.bytes(CKA_PRIME_1),
-        q: object.bytes(CKA_PRIME_2),
-        dp: object.bytes(CKA_EXPONENT_1),
-        dq: object.bytes(CKA_EXPONENT_2),
-        qinv: object.bytes(CKA_COEFFICIENT),
-    })
+    complete(&object::rsa_known(object))
 }
 
 fn generate_pair(parameter: &Parameter, public: &Object, _: &Object) -> Result<(Made, Made)> {

@@ -73,7 +73,7 @@ pub(super) fn fill(object: &mut Object) {
     if !is_rsa || object.value(CKA_PUBLIC_EXPONENT).is_some() {
         return;
     }
-    if let Ok(whole) = public::rsa_private(&known(object)) {
+    if let Ok(whole) = public::rsa_private(&rsa_known(object)) {
         object.set(CKA_PUBLIC_EXPONENT, Value::Bytes(whole.e));
     }
 }
@@ -154,7 +154,7 @@ fn rsa_private(object: &mut Object, source: Source) -> Result<()> {
     if source == Source::Made {
         return Ok(());
     }
-    let whole = public::rsa_private(&known(object))?;
+    let whole = public::rsa_private(&rsa_known(object))?;
     object.set(CKA_MODULUS, Value::Bytes(whole.n));
     object.set(CKA_PUBLIC_EXPONENT, Value::Bytes(whole.e));
     for (kind, number) in [
@@ -170,7 +170,8 @@ fn rsa_private(object: &mut Object, source: Source) -> Result<()> {
     Ok(())
 }
 
-fn known(object: &Object) -> RsaKnown<'_> {
+/// The numbers of an RSA key that the object has.
+pub fn rsa_known(object: &Object) -> RsaKnown<'_> {
     RsaKnown {
         n: object.bytes(CKA_MODULUS),
         e: object.bytes(CKA_PUBLIC_EXPONENT),

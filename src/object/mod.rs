@@ -25,7 +25,7 @@ pub use change::{change, copy};
 pub use create::{create, mechanism, profile};
 pub use draft::{complete, derivation_draft, derived, draft, pair, unwrapped, wrappable};
 pub use encode::{decode, encode};
-pub use material::key_size;
+pub use material::{key_size, rsa_known};
 pub use show::{imposed, matches, show, size, wrap_allowed};
 pub use value::{Object, Value};
 
